@@ -1,0 +1,7 @@
+"""python -m kerckhoffs"""
+
+import sys
+
+from kerckhoffs.cli import main
+
+sys.exit(main())

@@ -1,0 +1,99 @@
+"""Fast Gradient Sign Method: one step of size epsilon along the sign of the gradient.
+
+Goodfellow, Shlens and Szegedy, "Explaining and harnessing adversarial examples" (2015), and equation (4) of the
+paper. The step itself is torchattacks'.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from kerckhoffs.attacks.base import OnStep, Step, check_inputs, fooled
+
+
+def fgsm(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    targeted: bool = False,
+    epsilon: float = 0.3,
+    perturb_all: bool = False,
+    on_step: OnStep | None = None,
+) -> Tensor:
+    """x' = clip(x + epsilon sign(grad J(x, y))), or minus with J(x, t) if targeted.
+
+    J is the cross-entropy. It is taken in float64: in float32 a confident prediction rounds to probability 1,
+    its part of the gradient to 0, and the attack loses its direction.
+
+    Args:
+        model: images (N, C, H, W) to logits (N, K).
+        images: float32 (N, C, H, W) in [0, 1].
+        labels: int64 (N,), the true classes, or the targets if targeted.
+        targeted: aim at `labels` instead of away from them.
+        epsilon: the largest change of a pixel, in [0, 1]; the paper gives none, CleverHans' tutorial had 0.3.
+        perturb_all: return the formula's x' for every image, whether it fools the model or not. This is what
+            the paper's Table 3 counts: an example that misses the model it was crafted on can fool another.
+        on_step: called once.
+
+    Returns:
+        Images (N, C, H, W) in [0, 1] with |x' - x| <= epsilon in float32. Unless perturb_all, images that fail,
+        and those that the model misreads from the start, come back unchanged.
+
+    Raises:
+        ValueError: naming the argument that is wrong.
+    """
+    check_inputs(images, labels)
+    if not 0 <= epsilon <= 1:  # NaN too
+        raise ValueError(f"epsilon must be between 0 and 1, but is {epsilon!r}")
+    images = images.detach()
+    with torch.no_grad():
+        already = fooled(model(images), labels, targeted)
+    open_ = torch.ones_like(already) if perturb_all else ~already
+    result = images.clone()
+    if bool(open_.any()):
+        result[open_] = _step(model, images[open_], labels[open_], targeted, epsilon)
+    if not perturb_all and bool(open_.any()):
+        with torch.no_grad():
+            failed = ~fooled(model(result), labels, targeted)
+        result[failed] = images[failed]
+    if on_step:
+        on_step(Step(1, 1, result, result))
+    return result
+
+
+def _step(model: nn.Module, images: Tensor, labels: Tensor, targeted: bool, epsilon: float) -> Tensor:
+    from torchattacks import FGSM  # half a second: it imports scipy.stats
+
+    with torch.enable_grad():
+        attack = FGSM(_Apart(model, images.device), eps=epsilon)
+        if targeted:
+            attack.set_mode_targeted_by_label(quiet=True)
+        moved: Tensor = attack(images, labels)
+    return within(moved, images, epsilon)
+
+
+def within(moved: Tensor, images: Tensor, epsilon: float) -> Tensor:
+    """Move each pixel that rounding took beyond epsilon back by one float32."""
+    limit = torch.tensor(epsilon, dtype=torch.float32)
+    if float(limit) > epsilon:
+        limit = torch.nextafter(limit, torch.zeros(()))
+    beyond = (moved - images).abs() > limit
+    return torch.where(beyond, torch.nextafter(moved, images), moved)
+
+
+class _Apart(nn.Module):
+    """The model as torchattacks wants it: with a parameter, to tell the device, and with a mode it may switch.
+
+    The model is not a submodule, so its own mode is left alone.
+    """
+
+    def __init__(self, model: nn.Module, device: torch.device) -> None:
+        super().__init__()
+        self._model = (model,)
+        self.device_mark = nn.Parameter(torch.empty(0, device=device), requires_grad=False)
+        self.eval()
+
+    def forward(self, images: Tensor) -> Any:
+        return self._model[0](images).double()

@@ -1,0 +1,189 @@
+"""The command line: python -m kerckhoffs train | key.
+
+Bad arguments end with status 2 and one line. A command reads its options, calls one function and prints.
+"""
+
+import dataclasses
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from typer.exceptions import TyperException
+
+from kerckhoffs import data, keys, train, zoo
+from kerckhoffs.checks import check_choice
+from kerckhoffs.classifiers import CLASSIFIERS
+
+app = typer.Typer(
+    help="Classifiers defended by a secret key, the attacks on them, and their honest evaluation.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+key_app = typer.Typer(help="Make and inspect keys. The key itself is never printed.")
+app.add_typer(key_app, name="key")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        command = typer.main.get_command(app)
+        status = command(arguments or ["--help"], prog_name="python -m kerckhoffs", standalone_mode=False)
+    except TyperException as error:
+        return _refuse(error.format_message() if hasattr(error, "format_message") else str(error))
+    except ValueError as error:
+        return _refuse(str(error))
+    return status if isinstance(status, int) else 0
+
+
+def _refuse(message: str) -> int:
+    print("error: " + " ".join(message.split()), file=sys.stderr)
+    return 2
+
+
+@key_app.command("new")
+def key_new(
+    length: Annotated[int, typer.Option(help="Values in the key: C x H x W of the images.")] = 28 * 28,
+    out: Annotated[Path | None, typer.Option(help="File to write; your data folder by default.")] = None,
+    secret: Annotated[Path | None, typer.Option(help="Derive from this master secret: 16 to 32 random bytes.")] = None,
+    context: Annotated[str, typer.Option(help="What a derived key is for; each context gives another key.")] = "",
+) -> None:
+    """Make a key from the operating system's entropy and keep it where only you can read it (mode 0600)."""
+    if (secret is None) != (context == ""):
+        raise ValueError("--secret and --context go together")
+    key = keys.Key.generate(length) if secret is None else keys.Key.derive(keys.load_secret(secret), length, context)
+    _print_key(key, key.save(out or zoo.user_key_path(key.fingerprint)))
+
+
+@key_app.command("show")
+def key_show(
+    key: Annotated[str, typer.Argument(help="A key file, or the fingerprint of a key in your data folder.")],
+    public: Annotated[bool, typer.Option(help="Accept a file that others can read: a demonstration key.")] = False,
+) -> None:
+    """Print a key's fingerprint and entropy, never the key."""
+    path = Path(key)
+    if not path.exists() and zoo.user_key_path(key).exists():
+        path = zoo.user_key_path(key)
+    _print_key(keys.Key.load(path, public=public), path)
+
+
+def _print_key(key: keys.Key, path: Path) -> None:
+    print(f"fingerprint  {key.fingerprint}")
+    print(f"entropy      {key.entropy_bits:.0f} bits, {key.origin}")
+    print(f"length       {len(key)} values")
+    print(f"file         {path}")
+
+
+@app.command("train")
+def train_command(
+    model: Annotated[str, typer.Argument(help="<dataset>-<table1|table2>-<classical|keyed>")],
+    out: Annotated[Path | None, typer.Option(help="Folder of models; your data folder by default.")] = None,
+    key: Annotated[Path | None, typer.Option(help="Key file of a keyed model; a new key by default.")] = None,
+    publish_key: Annotated[
+        bool, typer.Option(help="Keep the key, readable by all, beside the weights: demonstrations only.")
+    ] = False,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training set.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak of the cycle.")] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="AdamW's.")] = None,
+    average: Annotated[float | None, typer.Option(help="Share of the running average kept at each step.")] = None,
+    rotate: Annotated[float | None, typer.Option(help="Largest random rotation, degrees, before P.")] = None,
+    shift: Annotated[float | None, typer.Option(help="Largest random shift, pixels, before P.")] = None,
+    scale: Annotated[float | None, typer.Option(help="Largest random change of size, a share, before P.")] = None,
+    flip: Annotated[bool | None, typer.Option(help="Mirror half of the images, before P.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of weights, order and augmentation.")] = None,
+) -> int:
+    """Fit a classifier and add it to a folder of models. Ctrl-C keeps the best so far.
+
+    Options that are left out come from the recipe of the shipped model. The full training set is read from the
+    folder KERCKHOFFS_DATA, or downloaded.
+    """
+    dataset, classifier, keyed = _parse_model_id(model)
+    given = dict(
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        average=average,
+        rotate=rotate,
+        shift=shift,
+        scale=scale,
+        flip=flip,
+        seed=seed,
+    )
+    given = {name: value for name, value in given.items() if value is not None}
+    recipe = dataclasses.replace(train.RECIPES[model], **given)  # type: ignore[arg-type]
+    folder = out or keys.home() / "models"
+    secret, key_file = _training_key(model, folder, key, publish_key) if keyed else (None, None)
+    if not keyed and (key or publish_key):
+        raise ValueError(f"{model} is a classical classifier and takes no key")
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task(model, total=None)
+
+        def show(progress: train.Progress) -> None:
+            best = "" if progress.best_error is None else f", best validation error {100 * progress.best_error:.2f} %"
+            text = f"{model}: epoch {progress.epoch + 1}/{recipe.epochs}, loss {progress.loss:.3f}{best}"
+            bar.update(task, total=progress.steps, completed=progress.step, description=text)
+
+        try:
+            fitted = train.fit(dataset, classifier, key=secret, recipe=recipe, on_step=show)
+        except KeyboardInterrupt:
+            print("stopped before the first epoch was over: there is nothing to keep", file=sys.stderr)
+            return 130
+
+    images, labels = data.load(dataset)
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if name != "flip"]
+    options += [] if flip is None else ["--flip" if flip else "--no-flip"]
+    options += [f"--out={out}"] * (out is not None) + ["--publish-key"] * publish_key
+    card = zoo.save(
+        zoo.ModelCard(
+            id=model,
+            dataset=dataset,
+            classifier=classifier,
+            transform="permutation" if keyed else None,
+            key_fingerprint=secret.fingerprint if secret else None,
+            key_file=key_file,
+            file=f"{model}.safetensors",
+            sha256="",
+            validation_error=fitted.validation_error,
+            test_error=train.error_rate(fitted.model, images, labels),
+            test_samples=len(labels),
+            command=shlex.join(["python", "-m", "kerckhoffs", "train", model, *options]),
+            training=dataclasses.asdict(recipe)
+            | {"best_epoch": fitted.epoch + 1, "seconds": round(fitted.seconds), "stopped": fitted.stopped},
+            versions=zoo.versions(),
+        ),
+        fitted.model.classifier,
+        folder,
+    )
+    print(
+        f"{card.title}: validation error {100 * card.validation_error:.2f} %, test error {100 * card.test_error:.2f} %"
+    )
+    print(f"written to {folder / card.file}")
+    return 130 if fitted.stopped else 0
+
+
+def _parse_model_id(model: str) -> tuple[str, str, bool]:
+    known = {zoo.model_id(d, c, keyed=k): (d, c, k) for d in data.DATASETS for c in CLASSIFIERS for k in (False, True)}
+    check_choice(model, known, "model")
+    return known[model]
+
+
+def _training_key(model: str, folder: Path, path: Path | None, publish: bool) -> tuple[keys.Key, str | None]:
+    """The key to train with, kept before training starts, and its file's name if it is public."""
+    length = 28 * 28
+    public_path = folder / f"{model}.key.json"
+    if publish and public_path.exists():
+        return keys.Key.load(public_path, length=length, public=True), public_path.name
+    key = keys.Key.load(path, length=length) if path else keys.Key.generate(length)
+    if publish:
+        key.save(public_path, public=True)
+    elif not zoo.user_key_path(key.fingerprint).exists():
+        key.save(zoo.user_key_path(key.fingerprint))
+    return key, public_path.name if publish else None

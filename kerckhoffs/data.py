@@ -1,0 +1,134 @@
+"""MNIST and Fashion-MNIST as the paper splits them.
+
+The first 1000 test samples of both sets, on which the paper reports every figure, travel with the package
+(kerckhoffs/samples, with credit and licence) and need no network. The full sets come through torchvision
+from the folder KERCKHOFFS_DATA, else from the user's cache folder, and are downloaded if they are not there.
+
+Paper, section 4.1: 55 000 images for training and 5 000 for validation from the training set. It does not
+say which 5 000; these are the first, as in the code of Carlini and Wagner that the paper builds on.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+import torch
+from torch import Tensor
+
+from kerckhoffs.checks import FileRefused, check_choice
+from kerckhoffs.torchvision_import import torchvision
+
+SAMPLES = Path(__file__).parent / "samples"
+TEST_SAMPLES = 1000
+VALIDATION_SAMPLES = 5000
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A set of labelled images: its name, classes, image shape (C, H, W) and where torchvision has it."""
+
+    id: str
+    name: str
+    classes: tuple[str, ...]
+    shape: tuple[int, int, int]
+    torchvision_class: str
+    credit: str
+
+
+DATASETS: dict[str, Dataset] = {
+    "mnist": Dataset(
+        "mnist",
+        "MNIST",
+        tuple("0123456789"),
+        (1, 28, 28),
+        "MNIST",
+        "Y. LeCun, C. Cortes and C. Burges, CC BY-SA 3.0",
+    ),
+    "fashion-mnist": Dataset(
+        "fashion-mnist",
+        "Fashion-MNIST",
+        ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+        (1, 28, 28),
+        "FashionMNIST",
+        "Zalando SE, MIT",
+    ),
+}
+
+SPLITS: dict[str, str] = {
+    "test": "the first 1000 test samples, as in the paper; bundled",
+    "test-full": "all 10 000 test samples",
+    "train": "55 000 training samples",
+    "validation": "5 000 samples held out from the training set",
+}
+
+
+def load(dataset: str, split: str = "test", indices: Sequence[int] | Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Load images and labels.
+
+    Args:
+        dataset: "mnist" or "fashion-mnist".
+        split: a key of SPLITS.
+        indices: which samples of the split, in this order; all of them by default.
+
+    Returns:
+        Images, float32 (N, 1, 28, 28) in [0, 1], and labels, int64 (N,). Both are the caller's own copies.
+
+    Raises:
+        ValueError: on an unknown set or split, or an index outside the split.
+        FileRefused: when the full set is needed and neither found nor downloadable.
+    """
+    check_choice(dataset, DATASETS, "dataset")
+    check_choice(split, SPLITS, "split")
+    pixels, labels = _bundled(dataset) if split == "test" else _full(dataset, train=split != "test-full")
+    if split == "train":
+        pixels, labels = pixels[VALIDATION_SAMPLES:], labels[VALIDATION_SAMPLES:]
+    elif split == "validation":
+        pixels, labels = pixels[:VALIDATION_SAMPLES], labels[:VALIDATION_SAMPLES]
+    if indices is not None:
+        chosen = torch.as_tensor(indices, dtype=torch.int64).reshape(-1)
+        outside = chosen[(chosen < 0) | (chosen >= len(labels))]
+        if len(outside):
+            raise ValueError(
+                f"index {int(outside[0])} is outside the split {split!r} of {dataset}, which has {len(labels)} samples"
+            )
+        pixels, labels = pixels[chosen], labels[chosen]
+    return pixels.unsqueeze(1).to(torch.float32) / 255, labels.clone()
+
+
+def data_folder() -> Path:
+    """The folder of the full sets: KERCKHOFFS_DATA, else a folder in the user's cache."""
+    return Path(os.environ.get("KERCKHOFFS_DATA") or Path(platformdirs.user_cache_dir("kerckhoffs")) / "data")
+
+
+def write_samples(dataset: str) -> None:
+    """Make the bundled file anew from the full set."""
+    pixels, labels = _full(dataset, train=False)
+    np.savez_compressed(
+        SAMPLES / f"{dataset}.npz",
+        images=pixels[:TEST_SAMPLES].numpy(),
+        labels=labels[:TEST_SAMPLES].numpy().astype(np.uint8),
+    )
+
+
+@lru_cache(maxsize=len(DATASETS))
+def _bundled(dataset: str) -> tuple[Tensor, Tensor]:
+    with np.load(SAMPLES / f"{dataset}.npz", allow_pickle=False) as file:
+        return torch.from_numpy(file["images"]), torch.from_numpy(file["labels"].astype(np.int64))
+
+
+@lru_cache(maxsize=2)
+def _full(dataset: str, train: bool) -> tuple[Tensor, Tensor]:
+    folder = data_folder()
+    make = getattr(torchvision("datasets"), DATASETS[dataset].torchvision_class)
+    try:
+        full = make(str(folder), train=train, download=True)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise FileRefused(
+            f"the full {DATASETS[dataset].name} set is neither in {folder} nor could it be downloaded ({error}); "
+            "set KERCKHOFFS_DATA to a folder that torchvision can read"
+        ) from error
+    return full.data, full.targets.to(torch.int64)

@@ -1,0 +1,99 @@
+"""The judge: what a classifier says of an image, in float32, whatever the attack claims.
+
+An attack never judges itself. Every verdict names the model that an example was crafted on and the one that it
+was evaluated on; an attack that failed on the former says nothing about the latter.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from kerckhoffs.checks import check_images
+
+
+def predict(model: nn.Module, images: Tensor) -> Tensor:
+    """Class probabilities (N, K), the softmax of the model's logits, in float32.
+
+    Args:
+        model: images to logits.
+        images: float32 (N, C, H, W) in [0, 1].
+
+    Raises:
+        ValueError: if the images, or the logits, are not finite numbers of the right shape and range.
+    """
+    check_images(images)
+    with torch.inference_mode():
+        logits: Tensor = model(images).float()
+    if not bool(torch.isfinite(logits).all()):
+        raise ValueError("the model returned logits that are not finite, so nothing can be said of these images")
+    return logits.softmax(1)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one example on one model.
+
+    Args:
+        crafted_on, evaluated_on: what people call the two models, for example "classical classifier".
+        label: the true class; target: the class the attack aimed at, or None.
+        before, after: the evaluated model's classes for the clean and the adversarial image.
+        confidence: its probability of `after`.
+        crafted_success: whether the attack did what it was to do on the model it was crafted on.
+    """
+
+    crafted_on: str
+    evaluated_on: str
+    label: int
+    target: int | None
+    before: int
+    after: int
+    confidence: float
+    crafted_success: bool
+
+    @property
+    def fooled(self) -> bool:
+        """Whether the model was right before the attack and is wrong after it."""
+        return self.before == self.label != self.after
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether this is no evidence on the defence: the attack failed on the model it was crafted on."""
+        return not self.crafted_success and self.crafted_on != self.evaluated_on
+
+    def outcome(self) -> str:
+        """One or two words: "fooled", "still right", "was wrong before", or "no evidence"."""
+        if self.before != self.label:
+            return "was wrong before"
+        if self.fooled:
+            return "fooled"
+        return "no evidence" if self.says_nothing else "still right"
+
+    def sentence(self, classes: tuple[str, ...]) -> str:
+        """The verdict in words; it always names both models."""
+        read = f"{classes[self.after]} ({percent(self.confidence)})"
+        if self.before != self.label:
+            said = f"wrong before the attack too ({classes[self.before]} for {classes[self.label]}), now read as {read}"
+        elif self.fooled:
+            said = f"{classes[self.label]} is now read as {read}"
+            if self.target is not None and self.after != self.target:
+                said += f", though not as the target {classes[self.target]}"
+        else:
+            said = f"still read as {read}"
+        if self.says_nothing:
+            said += f". The attack failed on the {self.crafted_on}, so this says nothing about the defence"
+        return f"Crafted on the {self.crafted_on}, evaluated on the {self.evaluated_on}: {said}."
+
+
+def succeeded(prediction: int, label: int, target: int | None) -> bool:
+    """Whether an attack did what it was to do: reach the target, or any wrong class without one."""
+    return prediction != label if target is None else prediction == target
+
+
+def percent(share: float) -> str:
+    """A share in [0, 1] for people; never rounded up to certainty or down to impossibility."""
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    if 0.999 < share < 1:
+        return "> 99.9 %"
+    return f"{100 * share:.1f} %"

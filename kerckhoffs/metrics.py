@@ -1,0 +1,41 @@
+"""Measures: distances between images, and the interval of an error."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+CHANGED = 1e-4  # a pixel counts as changed beyond this; rounding and a tanh round trip stay below it
+
+
+@dataclass(frozen=True)
+class Distances:
+    """Sizes of perturbations, each (N,): l0 in pixels, l2, and linf in grey levels of [0, 1]."""
+
+    l0: Tensor
+    l2: Tensor
+    linf: Tensor
+
+
+def distances(images: Tensor, adversarial: Tensor) -> Distances:
+    """Measure adversarial - images, both (N, C, H, W); a pixel is changed if any of its channels is."""
+    delta = adversarial - images
+    changed = delta.abs().amax(1) > CHANGED  # (N, H, W)
+    return Distances(
+        l0=changed.flatten(1).sum(1),
+        l2=delta.flatten(1).norm(dim=1),
+        linf=delta.flatten(1).abs().amax(1),
+    )
+
+
+def wilson(wrong: int, total: int, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval of an error of `wrong` among `total` independent examples, in [0, 1].
+
+    Raises:
+        ValueError: unless 0 <= wrong <= total and total >= 1.
+    """
+    from scipy.stats import binomtest  # half a second, and only some pages need it
+
+    if not 0 <= wrong <= total or total < 1:
+        raise ValueError(f"wrong must be between 0 and total, but is {wrong} of {total}")
+    interval = binomtest(wrong, total).proportion_ci(confidence_level=level, method="wilson")
+    return float(interval.low), float(interval.high)

@@ -1,0 +1,103 @@
+"""Keyed transforms P(x, k): everything about them is public but the key.
+
+A transform is an nn.Module from images (N, C, H, W) to what the classifier sees. It keeps nothing of the key in
+its state_dict, so that saving a classifier never saves the key. To add one, write the module and its entry in
+TRANSFORMS; menus and contract tests walk the registry.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from kerckhoffs.checks import check_choice
+from kerckhoffs.keys import Key
+
+Shape = tuple[int, int, int]  # (C, H, W)
+
+
+class Permutation(nn.Module):
+    """P(x, k)_i = x_argsort(k)_i: the same pixels in a secret order (paper, section 4.3).
+
+    Exact, invertible and differentiable: a permutation only moves values, so distances between two images are
+    the same before and after it.
+
+    Args:
+        key: one value for every entry of an image, C * H * W of them.
+        shape: (C, H, W) of one image.
+
+    Raises:
+        ValueError: if the key's length is not C * H * W.
+    """
+
+    order: Tensor
+    inverse_order: Tensor
+
+    def __init__(self, key: Key, shape: Shape) -> None:
+        super().__init__()
+        check_key_length(key, math.prod(shape), shape)
+        order = torch.from_numpy(key.permutation())
+        self.shape = shape
+        self.fingerprint = key.fingerprint
+        self.register_buffer("order", order, persistent=False)
+        self.register_buffer("inverse_order", torch.argsort(order), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Permute images (N, C, H, W) of the transform's shape."""
+        return images.flatten(1).index_select(1, self.order).view(-1, *self.shape)
+
+    def inverse(self, images: Tensor) -> Tensor:
+        """Undo `forward`, exactly."""
+        return images.flatten(1).index_select(1, self.inverse_order).view(-1, *self.shape)
+
+    def extra_repr(self) -> str:
+        """What print(model) shows: the key's public name."""
+        return f"fingerprint={self.fingerprint!r}"
+
+
+@dataclass(frozen=True)
+class Transform:
+    """An entry of the registry: how to make a keyed transform, and what may be claimed of it."""
+
+    id: str
+    name: str
+    summary: str
+    make: Callable[[Key, Shape], nn.Module]
+    key_length: Callable[[Shape], int]
+    invertible: bool
+    source: str
+
+
+TRANSFORMS: dict[str, Transform] = {
+    "permutation": Transform(
+        id="permutation",
+        name="Pixel permutation",
+        summary="The same pixels in a secret order.",
+        make=Permutation,
+        key_length=math.prod,
+        invertible=True,
+        source="Taran et al. 2018, section 4.3",
+    ),
+}
+
+
+def make(transform: str, key: Key, shape: Shape) -> nn.Module:
+    """Make a registered transform for images of the shape (C, H, W).
+
+    Raises:
+        ValueError: on an unknown transform or a key of the wrong length.
+    """
+    check_choice(transform, TRANSFORMS, "transform")
+    return TRANSFORMS[transform].make(key, shape)
+
+
+def check_key_length(key: Key, needed: int, shape: Shape) -> None:
+    """Refuse a key that does not fit images of the shape.
+
+    Raises:
+        ValueError: naming both lengths.
+    """
+    if len(key) != needed:
+        raise ValueError(f"the key has {len(key)} values, but images of shape {tuple(shape)} need {needed}")
