@@ -61,7 +61,16 @@ class Recipe:
             raise ValueError(f"average and scale must be in [0, 1), but are {self.average} and {self.scale}")
 
 
-RECIPES: dict[str, Recipe] = {}
+RECIPES: dict[str, Recipe] = {
+    "mnist-table1-classical": Recipe(epochs=30, rotate=8, shift=1, scale=0.05),
+    "mnist-table1-keyed": Recipe(epochs=30, rotate=8, shift=1, scale=0.05),
+    "mnist-table2-classical": Recipe(epochs=30, rotate=8, shift=1, scale=0.05),
+    "mnist-table2-keyed": Recipe(epochs=30, rotate=8, shift=1, scale=0.05, weight_decay=0.1),
+    "fashion-mnist-table1-classical": Recipe(epochs=20, shift=1, flip=True),
+    "fashion-mnist-table1-keyed": Recipe(epochs=15),
+    "fashion-mnist-table2-classical": Recipe(epochs=20, shift=1, flip=True),
+    "fashion-mnist-table2-keyed": Recipe(epochs=15),
+}
 """The recipe of each shipped model, by its id (zoo.model_id)."""
 
 

@@ -1,0 +1,157 @@
+"""Play: one image, one attack, two classifiers side by side. `streamlit run app.py`"""
+
+import streamlit as st
+from torch import Tensor
+
+from kerckhoffs.attacks import ATTACKS
+from kerckhoffs.classifiers import CLASSIFIERS
+from kerckhoffs.data import DATASETS
+from kerckhoffs.knowledge import KNOWLEDGE
+from kerckhoffs.ui import controls, panels
+from kerckhoffs.ui.jobs import Job, keep_one
+from kerckhoffs.ui.page import DEMONSTRATION, sentences, start
+from kerckhoffs.ui.play import Experiment, compare, craft, samples
+
+# What the page opens on: an attack that flips the classical classifier (a test holds that).
+OPENING_SAMPLE = {"mnist": 0, "fashion-mnist": 0}
+OPENING_EPSILON = 0.15
+LIVE_SECONDS = 0.25
+
+
+def choose() -> tuple[Experiment, Tensor, int]:
+    """Read the sidebar and the strip: the experiment, its image (1, 1, 28, 28) and its true class."""
+    with st.sidebar:
+        dataset = st.segmented_control(
+            "Data",
+            list(DATASETS),
+            format_func=lambda i: DATASETS[i].name,
+            default="mnist",
+            required=True,
+            key="dataset",
+        )
+        classifier = st.segmented_control(
+            "Network",
+            list(CLASSIFIERS),
+            format_func=lambda i: CLASSIFIERS[i].name,
+            default="table1",
+            required=True,
+            key="classifier",
+            help=" ".join(f"**{each.name}**: {each.summary}" for each in CLASSIFIERS.values()),
+        )
+        attack = st.segmented_control(
+            "Attack", list(ATTACKS), format_func=lambda i: ATTACKS[i].name, default="fgsm", required=True, key="attack"
+        )
+    classes = DATASETS[dataset].classes
+    images, labels = samples(dataset)
+    index = controls.sample(images, labels, classes, dataset, OPENING_SAMPLE[dataset])
+    label = int(labels[index])
+    with st.sidebar:
+        options = choose_options(attack)
+        target = st.selectbox(
+            "Target",
+            [None, *(i for i in range(len(classes)) if i != label)],
+            format_func=lambda i: "any wrong class" if i is None else classes[i],
+            key=f"target_{dataset}_{label}",
+            help="Aim at one class (targeted), or at whatever is wrong (untargeted).",
+        )
+        knowledge = st.radio(
+            "What the attacker knows",
+            list(KNOWLEDGE),
+            format_func=lambda i: KNOWLEDGE[i].name,
+            key="knowledge",
+            help=" ".join(f"**{each.name}.** {each.summary}" for each in KNOWLEDGE.values()),
+        )
+    experiment = Experiment(dataset, classifier, index, attack, options, target, knowledge)
+    return experiment, images[index : index + 1], label
+
+
+def choose_options(attack: str) -> tuple[tuple[str, float | int | bool], ...]:
+    """The attack's options, from the registry. FGSM shows its formula's image whether it fools or not."""
+    opening = {"epsilon": OPENING_EPSILON}
+    fixed = {"perturb_all": True}
+    first, rest = [], []
+    for option in ATTACKS[attack].options:
+        if option.name not in fixed:
+            (first if len(first) < 1 else rest).append(option)
+    chosen = {option.name: controls.option(option, attack, opening.get(option.name)) for option in first}
+    if rest:
+        with st.popover("More options", icon=":material/tune:", width="stretch"):
+            chosen |= {option.name: controls.option(option, attack) for option in rest}
+    known = {option.name for option in ATTACKS[attack].options}
+    return tuple((chosen | {name: value for name, value in fixed.items() if name in known}).items())
+
+
+def show(experiment: Experiment, image: Tensor, label: int) -> None:
+    """Run what is quick at once; run the rest in a worker, when asked to."""
+    name = ATTACKS[experiment.attack].name
+    if ATTACKS[experiment.attack].cost == 1:
+        draw(experiment, image, label, craft(experiment, image, label)(None))
+        return
+    if st.session_state.get("job_of") != experiment:
+        stop_job()
+    job: Job | None = st.session_state.get("job")
+    with st.sidebar:
+        if st.button(f"Run {name}", type="primary", icon=":material/play_arrow:", width="stretch"):
+            run = craft(experiment, image, label)
+            job = keep_one("job", lambda job: run(job.on_step))
+            st.session_state["job_of"] = experiment
+    running = job is not None and not job.done
+    st.fragment(watch, run_every=LIVE_SECONDS if running else None)(experiment, image, label, job, running)
+
+
+def watch(experiment: Experiment, image: Tensor, label: int, job: Job | None, polling: bool) -> None:
+    """Draw a job's newest step, or its result. A fragment: it runs alone while it polls."""
+    with sentences():
+        if job is None:
+            name = ATTACKS[experiment.attack].name
+            st.info(
+                f"{name} has not run on this image with these settings: press “Run {name}”.", icon=":material/info:"
+            )
+            draw(experiment, image, label, None)
+        elif not job.done:
+            progress(experiment, job)
+            step = job.step
+            draw(experiment, image, label, image if step is None else step.current)
+        elif polling:
+            st.rerun()  # draw the whole page once more, without polling
+        else:
+            result = job.result()
+            st.caption("Stopped: this is the best example it had." if job.stopped else "Finished.")
+            draw(experiment, image, label, image if result is None else result)
+
+
+def progress(experiment: Experiment, job: Job) -> None:
+    """A running job's bar, and a button that stops it."""
+    bar, button = st.columns([6, 1], vertical_alignment="center")
+    step, left = job.step, job.seconds_left
+    if step is None or left is None:
+        bar.progress(0.0, "Waiting for a free worker")
+    else:
+        name = ATTACKS[experiment.attack].name
+        bar.progress(step.done / step.total, f"{name}: step {step.done} of {step.total}, {left:.0f} s left at most")
+    if button.button("Stop", icon=":material/stop:", width="stretch"):
+        job.stop()
+
+
+def draw(experiment: Experiment, image: Tensor, label: int, adversarial: Tensor | None) -> None:
+    """The pictures and what both classifiers say; None where there is no example yet."""
+    readings = compare(experiment, image, label, image if adversarial is None else adversarial)
+    panels.comparison(experiment, image, adversarial, readings)
+
+
+def stop_job() -> None:
+    """Forget the session's job, and end it if it runs."""
+    if job := st.session_state.pop("job", None):
+        job.stop()
+    st.session_state.pop("job_of", None)
+
+
+start("Play")
+st.title("Whom does the attack fool?")
+st.markdown(
+    "One adversarial example, two classifiers: the **classical** one, and a **keyed** one, the same network behind "
+    "a secret permutation P(·, k) of the pixels."
+)
+with sentences():
+    show(*choose())
+st.caption(DEMONSTRATION)

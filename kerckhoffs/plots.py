@@ -1,0 +1,80 @@
+"""Pictures and Plotly figures. Knows no Streamlit.
+
+Colours are Okabe and Ito's, which colour-blind people can tell apart, and never carry a meaning alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from torch import Tensor
+
+BEFORE, AFTER = "#8a8f98", "#d55e00"
+RAISED, LOWERED = np.array([213, 94, 0.0]), np.array([0, 114, 178.0])  # vermilion, blue
+UPSCALE = 8  # whole pixels, so that a picture is never blurred
+
+Picture = NDArray[np.uint8]
+
+
+def grey(image: Tensor, upscale: int = UPSCALE) -> Picture:
+    """An image (1, H, W) in [0, 1] as uint8 (H * upscale, W * upscale), rounded to 8 bits."""
+    pixels = (image.detach().squeeze(0).clamp(0, 1) * 255).round().to("cpu").numpy().astype(np.uint8)
+    return np.kron(pixels, np.ones((upscale, upscale), dtype=np.uint8))
+
+
+def gain(perturbation: Tensor) -> float:
+    """The factor that makes the largest change fill the colour scale; 1 where nothing changed."""
+    largest = float(perturbation.abs().max())
+    return 1 / largest if largest > 0 else 1.0
+
+
+def signed(perturbation: Tensor, factor: float, upscale: int = UPSCALE) -> Picture:
+    """A perturbation (1, H, W) as uint8 RGB: white is no change, orange brighter, blue darker.
+
+    `factor` multiplies it first; 1 / factor is the change that gets the full colour.
+    """
+    amount = (perturbation.detach().squeeze(0) * factor).clamp(-1, 1).to("cpu").numpy()[..., None]  # (H, W, 1)
+    towards = np.where(amount > 0, RAISED, LOWERED)
+    pixels = (255 + np.abs(amount) * (towards - 255)).round().astype(np.uint8)
+    return np.kron(pixels, np.ones((upscale, upscale, 1), dtype=np.uint8))
+
+
+@dataclass(frozen=True)
+class Probabilities:
+    """What a classifier says before and after: ten probabilities each, the true class and the target."""
+
+    before: Sequence[float]
+    after: Sequence[float]
+    label: int
+    target: int | None
+
+
+def probabilities(shown: Probabilities, classes: Sequence[str], height: int = 165) -> go.Figure:
+    """Bars of each class's probability, clean beside adversarial; the true class is marked ✓, the target ◎."""
+    marks = ["✓ " if i == shown.label else "◎ " if i == shown.target else "" for i in range(len(classes))]
+    names = [mark + name for mark, name in zip(marks, classes, strict=True)]
+    figure = go.Figure()
+    for name, values, colour, pattern in (
+        ("clean", shown.before, BEFORE, "/"),
+        ("adversarial", shown.after, AFTER, ""),
+    ):
+        figure.add_bar(
+            name=name,
+            x=names,
+            y=list(values),
+            marker={"color": colour, "pattern": {"shape": pattern, "solidity": 0.35}},
+            hovertemplate="%{x}: %{y:.3f}<extra>" + name + "</extra>",
+        )
+    figure.update_layout(
+        height=height,
+        margin={"l": 36, "r": 4, "t": 4, "b": 4},
+        bargap=0.25,
+        bargroupgap=0.05,
+        font={"size": 14},
+        legend={"orientation": "h", "y": 1.02, "x": 1, "xanchor": "right", "yanchor": "bottom", "font": {"size": 13}},
+        yaxis={"range": [0, 1], "tickvals": [0, 0.5, 1], "fixedrange": True},
+        xaxis={"type": "category", "fixedrange": True, "tickangle": 0 if max(map(len, classes)) < 3 else -35},
+    )
+    return figure

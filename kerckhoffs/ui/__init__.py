@@ -1,0 +1,1 @@
+"""What app.py and pages/ share. With them, the only code that imports Streamlit."""

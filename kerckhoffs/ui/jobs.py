@@ -1,0 +1,125 @@
+"""Long work outside Streamlit's scripts: a bounded, process-wide pool of workers that pages poll.
+
+A worker never calls Streamlit. It reports its progress to its Job and learns from it, at every step, whether to
+stop: because someone pressed the button, or because no page has asked after it for a while (the tab was closed).
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import streamlit as st
+from torch import Tensor
+
+from kerckhoffs.attacks import Step
+
+WORKERS = 2
+WAITING = 8  # jobs in all, running and waiting; more are refused
+ORPHANED_SECONDS = 20.0
+
+
+class Job:
+    """One piece of work. Pages read `state`, `step`, `result` and `error`; all are safe from any thread."""
+
+    def __init__(self, work: Callable[["Job"], Tensor]) -> None:
+        self._work = work
+        self._stop = threading.Event()
+        self._asked = time.monotonic()
+        self._started: float | None = None
+        self._step: Step | None = None
+        self._future: Future[Tensor] | None = None
+
+    def on_step(self, step: Step) -> bool:
+        """Give this to an attack: keeps the newest step, and says whether to stop."""
+        self._step = step
+        return self._stop.is_set() or time.monotonic() - self._asked > ORPHANED_SECONDS
+
+    def run(self) -> Tensor:
+        """Do the work, in a worker."""
+        self._started = time.monotonic()
+        return self._work(self)
+
+    def start(self, pool: ThreadPoolExecutor) -> None:
+        """Put the work into the pool."""
+        self._future = pool.submit(self.run)
+
+    def stop(self) -> None:
+        """Ask the work to end with the best it has."""
+        self._stop.set()
+        if self._future:
+            self._future.cancel()
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended, for whatever reason."""
+        return self._future is not None and self._future.done()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was asked to stop before its end."""
+        return self._stop.is_set()
+
+    @property
+    def step(self) -> Step | None:
+        """The newest step, None before the first. Asking keeps the job alive."""
+        self._asked = time.monotonic()
+        return self._step
+
+    @property
+    def seconds_left(self) -> float | None:
+        """An estimate from the steps so far, at most; None before the first."""
+        if self._started is None or self._step is None:
+            return None
+        spent = time.monotonic() - self._started
+        return spent * (self._step.total - self._step.done) / self._step.done
+
+    def result(self) -> Tensor | None:
+        """What the work returned; None if it was stopped before it began.
+
+        Raises:
+            ValueError: what the work refused.
+        """
+        assert self._future is not None
+        return None if self._future.cancelled() else self._future.result()
+
+
+class Jobs:
+    """The pool."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="attack")
+        self._jobs: set[Job] = set()
+        self._lock = threading.Lock()
+
+    def submit(self, work: Callable[[Job], Tensor]) -> Job:
+        """Start some work, or queue it.
+
+        Raises:
+            ValueError: if too much is running and waiting already.
+        """
+        with self._lock:
+            self._jobs = {job for job in self._jobs if not job.done}
+            if len(self._jobs) >= WAITING:
+                raise ValueError(f"{len(self._jobs)} attacks are running or waiting already; try again in a moment")
+            job = Job(work)
+            job.start(self._pool)
+            self._jobs.add(job)
+            return job
+
+
+@st.cache_resource(show_spinner=False)
+def jobs() -> Jobs:
+    """The pool of this process."""
+    return Jobs()
+
+
+def keep_one(name: str, work: Callable[[Job], Tensor]) -> Job:
+    """Start work for this session under a name; what runs there already is stopped first."""
+    state: Any = st.session_state
+    if name in state:
+        state[name].stop()
+    state[name] = jobs().submit(work)
+    job: Job = state[name]
+    return job
