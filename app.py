@@ -85,7 +85,7 @@ def show(experiment: Experiment, image: Tensor, label: int) -> None:
     """Run what is quick at once; run the rest in a worker, when asked to."""
     name = ATTACKS[experiment.attack].name
     if ATTACKS[experiment.attack].cost == 1:
-        draw(experiment, image, label, craft(experiment, image, label)(None))
+        draw(experiment, image, label, craft(experiment, image, label)(None), "done")
         return
     if st.session_state.get("job_of") != experiment:
         stop_job()
@@ -107,17 +107,17 @@ def watch(experiment: Experiment, image: Tensor, label: int, job: Job | None, po
             st.info(
                 f"{name} has not run on this image with these settings: press “Run {name}”.", icon=":material/info:"
             )
-            draw(experiment, image, label, None)
+            draw(experiment, image, label, image, "clean")
         elif not job.done:
             progress(experiment, job)
             step = job.step
-            draw(experiment, image, label, image if step is None else step.current)
+            draw(experiment, image, label, image if step is None else step.current, "running")
         elif polling:
             st.rerun()  # draw the whole page once more, without polling
         else:
             result = job.result()
             st.caption("Stopped: this is the best example it had." if job.stopped else "Finished.")
-            draw(experiment, image, label, image if result is None else result)
+            draw(experiment, image, label, image if result is None else result, "done")
 
 
 def progress(experiment: Experiment, job: Job) -> None:
@@ -133,10 +133,9 @@ def progress(experiment: Experiment, job: Job) -> None:
         job.stop()
 
 
-def draw(experiment: Experiment, image: Tensor, label: int, adversarial: Tensor | None) -> None:
-    """The pictures and what both classifiers say; None where there is no example yet."""
-    readings = compare(experiment, image, label, image if adversarial is None else adversarial)
-    panels.comparison(experiment, image, adversarial, readings)
+def draw(experiment: Experiment, image: Tensor, label: int, adversarial: Tensor, stage: panels.Stage) -> None:
+    """The pictures and what both classifiers say."""
+    panels.comparison(experiment, image, adversarial, compare(experiment, image, label, adversarial), stage)
 
 
 def stop_job() -> None:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import platformdirs
@@ -116,8 +117,12 @@ def write_samples(dataset: str) -> None:
 
 @lru_cache(maxsize=len(DATASETS))
 def _bundled(dataset: str) -> tuple[Tensor, Tensor]:
-    with np.load(SAMPLES / f"{dataset}.npz", allow_pickle=False) as file:
-        return torch.from_numpy(file["images"]), torch.from_numpy(file["labels"].astype(np.int64))
+    path = SAMPLES / f"{dataset}.npz"
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return torch.from_numpy(file["images"]), torch.from_numpy(file["labels"].astype(np.int64))
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise FileRefused(f"cannot read the bundled samples {path}: {error}") from error
 
 
 @lru_cache(maxsize=2)
@@ -128,7 +133,7 @@ def _full(dataset: str, train: bool) -> tuple[Tensor, Tensor]:
         full = make(str(folder), train=train, download=True)
     except (OSError, RuntimeError, ValueError) as error:
         raise FileRefused(
-            f"the full {DATASETS[dataset].name} set is neither in {folder} nor could it be downloaded ({error}); "
+            f"the full {DATASETS[dataset].name} set is neither in {folder} nor could it be downloaded ({str(error).splitlines()[0]}); "
             "set KERCKHOFFS_DATA to a folder that torchvision can read"
         ) from error
     return full.data, full.targets.to(torch.int64)

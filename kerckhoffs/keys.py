@@ -31,7 +31,6 @@ from kerckhoffs.checks import FileRefused
 FORMAT = "kerckhoffs-key-1"
 SECRET_BYTES = 32  # what HKDF-SHA256 and ChaCha20 carry: a longer secret adds nothing
 _MAX_FILE_BYTES = 64 * 2**20
-_MIXING = 2.0**53  # a float64 in [0, 1) holds 53 random bits
 
 
 def home() -> Path:
@@ -94,7 +93,8 @@ class Key:
         info = b"kerckhoffs key 1: " + context.encode()
         stream_key = HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(secret)
         stream = Cipher(algorithms.ChaCha20(stream_key, bytes(16)), mode=None).encryptor().update(bytes(8 * length))
-        uniform = ((np.frombuffer(stream, dtype="<u8") >> 11) + 0.5) / _MIXING  # strictly between 0 and 1
+        # 52 bits and a half: exact in float64, and strictly between 0 and 1
+        uniform = ((np.frombuffer(stream, dtype="<u8") >> 12) + 0.5) / 2.0**52
         normal = NormalDist()
         return cls(np.array([normal.inv_cdf(float(u)) for u in uniform]), secret_bits=8 * len(secret))
 

@@ -101,6 +101,18 @@ def models(folder: str | Path | None = None) -> dict[str, ModelCard]:
         raise FileRefused(f"{path} is malformed: {error}") from error
 
 
+def card(model_id: str, folder: str | Path | None = None) -> ModelCard:
+    """The card of one model.
+
+    Raises:
+        ValueError: on an unknown id.
+        FileRefused: if the manifest is missing or malformed.
+    """
+    cards = models(folder)
+    check_choice(model_id, cards, "model")
+    return cards[model_id]
+
+
 def load(model_id: str, *, folder: str | Path | None = None, key: keys.Key | None = None) -> nn.Module:
     """Load a classifier: images (N, C, H, W) in [0, 1] to logits (N, K), in eval mode, frozen.
 
@@ -114,34 +126,34 @@ def load(model_id: str, *, folder: str | Path | None = None, key: keys.Key | Non
         FileRefused: if weights or key are missing, malformed or not what the manifest says.
     """
     folder = Path(folder or shipped_folder())
-    cards = models(folder)
-    check_choice(model_id, cards, "model")
-    card = cards[model_id]
-    network = classifiers.build(card.classifier, card.dataset)
-    _fill(network, folder / card.file, card.sha256)
-    shape = DATASETS[card.dataset].shape
+    entry = card(model_id, folder)
+    network = classifiers.build(entry.classifier, entry.dataset)
+    _fill(network, folder / entry.file, entry.sha256)
+    shape = DATASETS[entry.dataset].shape
     model: nn.Module
-    if card.transform is None:
+    if entry.transform is None:
         if key is not None:
             raise ValueError(f"{model_id} is a classical classifier and takes no key")
         model = ClassicalClassifier(network, shape)
     else:
-        key = key or find_key(card, folder)
-        if key.fingerprint != card.key_fingerprint:
-            raise ValueError(f"the key {key.fingerprint} is not the key of {model_id}, which is {card.key_fingerprint}")
-        model = KeyedClassifier(transforms.make(card.transform, key, shape), network, shape)
+        key = key or find_key(entry, folder)
+        if key.fingerprint != entry.key_fingerprint:
+            raise ValueError(
+                f"the key {key.fingerprint} is not the key of {model_id}, which is {entry.key_fingerprint}"
+            )
+        model = KeyedClassifier(transforms.make(entry.transform, key, shape), network, shape)
     return model.eval().requires_grad_(False)
 
 
-def find_key(card: ModelCard, folder: str | Path | None = None) -> keys.Key:
+def find_key(entry: ModelCard, folder: str | Path | None = None) -> keys.Key:
     """The key of a keyed model: the public one beside a demonstration model, else the user's own.
 
     Raises:
         FileRefused: if it is not there, not readable, or not the key that the manifest names.
     """
-    if card.key_file is not None:
-        return keys.Key.load(Path(folder or shipped_folder()) / card.key_file, public=True)
-    return keys.Key.load(user_key_path(str(card.key_fingerprint)))
+    if entry.key_file is not None:
+        return keys.Key.load(Path(folder or shipped_folder()) / entry.key_file, public=True)
+    return keys.Key.load(user_key_path(str(entry.key_fingerprint)))
 
 
 def user_key_path(fingerprint: str) -> Path:
@@ -149,7 +161,7 @@ def user_key_path(fingerprint: str) -> Path:
     return keys.home() / "keys" / f"{fingerprint}.json"
 
 
-def save(card: ModelCard, network: nn.Module, folder: str | Path) -> ModelCard:
+def save(entry: ModelCard, network: nn.Module, folder: str | Path) -> ModelCard:
     """Write weights and card into a folder; a model with the same id is replaced.
 
     Returns:
@@ -160,31 +172,31 @@ def save(card: ModelCard, network: nn.Module, folder: str | Path) -> ModelCard:
     """
     folder = Path(folder)
     payload = save_weights({name: value.contiguous() for name, value in network.state_dict().items()})
-    card = _card(asdict(card) | {"sha256": hashlib.sha256(payload).hexdigest()})
+    entry = _card(asdict(entry) | {"sha256": hashlib.sha256(payload).hexdigest()})
     others = models(folder) if (folder / MANIFEST).exists() else {}
-    cards = sorted((others | {card.id: card}).values(), key=lambda each: each.id)
+    cards = sorted((others | {entry.id: entry}).values(), key=lambda each: each.id)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / card.file, payload)
+        _write(folder / entry.file, payload)
         _write(folder / MANIFEST, (json.dumps({"models": [asdict(each) for each in cards]}, indent=2) + "\n").encode())
     except OSError as error:
         raise FileRefused(f"cannot write the model to {folder}: {error.strerror}") from error
-    return card
+    return entry
 
 
-def _card(entry: Any) -> ModelCard:
+def _card(record: Any) -> ModelCard:
     known = {field.name for field in fields(ModelCard)}
-    if unknown := set(entry) - known:
+    if unknown := set(record) - known:
         raise ValueError(f"a model has the unknown field {min(unknown)!r}")
-    card = ModelCard(**entry)
-    check_choice(card.dataset, DATASETS, "dataset")
-    check_choice(card.classifier, classifiers.CLASSIFIERS, "classifier")
-    if card.transform is not None:
-        check_choice(card.transform, transforms.TRANSFORMS, "transform")
-    for name in filter(None, (card.file, card.key_file)):
+    entry = ModelCard(**record)
+    check_choice(entry.dataset, DATASETS, "dataset")
+    check_choice(entry.classifier, classifiers.CLASSIFIERS, "classifier")
+    if entry.transform is not None:
+        check_choice(entry.transform, transforms.TRANSFORMS, "transform")
+    for name in filter(None, (entry.file, entry.key_file)):
         if Path(name).name != name:
             raise ValueError(f"{name!r} is not the name of a file beside the manifest")
-    return card
+    return entry
 
 
 def _fill(network: nn.Module, path: Path, sha256: str) -> None:

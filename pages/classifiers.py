@@ -3,16 +3,15 @@
 import pandas as pd
 import streamlit as st
 
-from kerckhoffs import paper
+from kerckhoffs import paper, zoo
 from kerckhoffs.metrics import wilson
 from kerckhoffs.ui.page import DEMONSTRATION, sentences, start
-from kerckhoffs.ui.play import cards
 
 
 def table() -> pd.DataFrame:
     """One row a model; errors in percent."""
     rows = []
-    for card in cards().values():
+    for card in zoo.models().values():
         low, high = wilson(round(card.test_error * card.test_samples), card.test_samples)
         rows.append(
             {

@@ -1,5 +1,8 @@
 """The Play page's pictures and verdicts."""
 
+from collections.abc import Mapping
+from typing import Literal
+
 import streamlit as st
 from torch import Tensor
 
@@ -7,23 +10,26 @@ from kerckhoffs import plots
 from kerckhoffs.data import DATASETS
 from kerckhoffs.evaluate import percent
 from kerckhoffs.metrics import distances, wilson
-from kerckhoffs.ui.play import KINDS, Experiment, Reading, cards
+from kerckhoffs.ui.play import KINDS, Experiment, Reading
 from kerckhoffs.zoo import ModelCard
 
 SEEN = {"classical": "as they are", "keyed": "as P(·, k) permutes them"}
 
 
-def comparison(experiment: Experiment, image: Tensor, adversarial: Tensor | None, readings: dict[str, Reading]) -> None:
-    """Two columns, classical and keyed: image + perturbation = adversarial image as seen, verdict, probabilities.
+Stage = Literal["clean", "running", "done"]
+"""Whether the example is still the clean image, an attack's present attempt, or its result."""
 
-    `adversarial` is None where there is no example yet.
-    """
+
+def comparison(
+    experiment: Experiment, image: Tensor, adversarial: Tensor, readings: Mapping[str, Reading], stage: Stage
+) -> None:
+    """Two columns, classical and keyed: image + perturbation = adversarial image as seen, verdict, probabilities."""
     factor = plots.gain(readings["classical"].adversarial_view - readings["classical"].clean_view)
     for column, kind in zip(st.columns(2, gap="medium"), KINDS, strict=True):
         with column:
-            _heading(cards()[experiment.model_id(kind)], kind)
+            _heading(experiment.card(kind), kind)
             _sum(readings[kind], kind, factor)
-            _verdict(readings[kind], DATASETS[experiment.dataset].classes, crafted=adversarial is not None)
+            _verdict(readings[kind], DATASETS[experiment.dataset].classes, stage)
     _size(image, adversarial, factor)
     for column, kind in zip(st.columns(2, gap="medium"), KINDS, strict=True):
         reading = readings[kind]
@@ -62,10 +68,7 @@ def _sum(reading: Reading, kind: str, factor: float) -> None:
         cell.image(picture, caption=what, width="stretch", output_format="PNG", alt=alt)
 
 
-def _size(image: Tensor, adversarial: Tensor | None, factor: float) -> None:
-    if adversarial is None:
-        st.caption("No perturbation yet.")
-        return
+def _size(image: Tensor, adversarial: Tensor, factor: float) -> None:
     size = distances(image, adversarial)
     st.caption(
         f"Perturbation: **orange** brighter, **blue** darker, gain ×{factor:.3g}: full colour is a change of "
@@ -74,9 +77,12 @@ def _size(image: Tensor, adversarial: Tensor | None, factor: float) -> None:
     )
 
 
-def _verdict(reading: Reading, classes: tuple[str, ...], *, crafted: bool) -> None:
-    if not crafted:
-        st.info(f"Clean image, read as {classes[reading.verdict.before]} ({percent(max(reading.before))}).")
+def _verdict(reading: Reading, classes: tuple[str, ...], stage: Stage) -> None:
+    if stage != "done":
+        read = f"{classes[reading.verdict.after]} ({percent(reading.verdict.confidence)})"
+        st.info(
+            f"Clean image, read as {read}." if stage == "clean" else f"The attack is running; so far read as {read}."
+        )
         return
     outcome = reading.verdict.outcome()
     show, icon = {

@@ -32,11 +32,15 @@ class Experiment:
     @property
     def crafted_on(self) -> str:
         """The id of the model that the example is crafted on."""
-        return crafted_on(self.knowledge, cards()[self.model_id("keyed")])
+        return crafted_on(self.knowledge, self.card("keyed"))
 
     def model_id(self, kind: str) -> str:
         """The id of the "classical" or the "keyed" one of the two classifiers."""
         return zoo.model_id(self.dataset, self.classifier, keyed=kind == "keyed")
+
+    def card(self, kind: str) -> zoo.ModelCard:
+        """The card of the "classical" or the "keyed" one."""
+        return zoo.card(self.model_id(kind))
 
 
 def craft(experiment: Experiment, image: Tensor, label: int) -> Callable[[OnStep | None], Tensor]:
@@ -68,7 +72,7 @@ def compare(experiment: Experiment, image: Tensor, label: int, adversarial: Tens
     models = {kind: model(experiment.model_id(kind)) for kind in KINDS}
     probabilities = {kind: predict(each, torch.cat([image, adversarial])) for kind, each in models.items()}
     after = {kind: int(each[1].argmax()) for kind, each in probabilities.items()}
-    crafted = cards()[experiment.crafted_on].kind
+    crafted = zoo.card(experiment.crafted_on).kind
     return {
         kind: Reading(
             clean_view=models[kind].view(image),
@@ -96,12 +100,6 @@ def model(model_id: str) -> ClassicalClassifier:
     loaded: nn.Module = zoo.load(model_id)
     assert isinstance(loaded, ClassicalClassifier)
     return loaded
-
-
-@st.cache_resource(max_entries=1, show_spinner=False)
-def cards() -> dict[str, zoo.ModelCard]:
-    """The shipped models' cards."""
-    return zoo.models()
 
 
 @st.cache_resource(max_entries=len(data.DATASETS), show_spinner=False)

@@ -1,0 +1,101 @@
+import threading
+
+import pytest
+import torch
+
+from kerckhoffs.attacks import Step
+from kerckhoffs.ui import jobs
+from kerckhoffs.ui.jobs import Jobs
+
+PICTURE = torch.zeros(1, 1, 2, 2)
+LIMIT = 10.0  # seconds that a test waits before it fails; nothing here takes long
+
+
+def step(done, total=4):
+    return Step(done, total, PICTURE + done, PICTURE)
+
+
+def finish(job):
+    """Wait for a job's end."""
+    job._future.exception(timeout=LIMIT)
+
+
+def test_a_job_gives_its_result_and_its_newest_step():
+    def work(job):
+        assert not job.on_step(step(1))
+        assert not job.on_step(step(2))
+        return PICTURE + 5
+
+    job = Jobs().submit(work)
+    finish(job)
+    assert job.done
+    assert not job.stopped
+    assert torch.equal(job.result(), PICTURE + 5)
+    assert job.step.done == 2
+    assert job.seconds_left >= 0
+
+
+def test_a_stopped_job_ends_at_its_next_step_with_the_best_so_far():
+    running, stopped = threading.Event(), threading.Event()
+
+    def work(job):
+        job.on_step(step(1))
+        running.set()
+        assert stopped.wait(LIMIT)
+        assert job.on_step(step(2))
+        return PICTURE + 2
+
+    job = Jobs().submit(work)
+    assert running.wait(LIMIT)
+    job.stop()
+    stopped.set()
+    finish(job)
+    assert job.stopped
+    assert torch.equal(job.result(), PICTURE + 2)
+
+
+def test_a_job_that_no_page_asks_after_stops_by_itself(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(jobs.time, "monotonic", lambda: now[0])
+    job = jobs.Job(lambda job: PICTURE)
+    assert not job.on_step(step(1))
+    now[0] += jobs.ORPHANED_SECONDS - 1
+    assert job.step.done == 1  # a page asks
+    now[0] += jobs.ORPHANED_SECONDS - 1
+    assert not job.on_step(step(2))
+    now[0] += 2
+    assert job.on_step(step(3))
+
+
+def test_what_the_work_refuses_is_raised_to_the_page():
+    def work(job):
+        raise ValueError("epsilon must be between 0 and 1, but is 2")
+
+    job = Jobs().submit(work)
+    job._future.exception(timeout=LIMIT)
+    with pytest.raises(ValueError, match="but is 2"):
+        job.result()
+
+
+def test_the_pool_refuses_more_than_it_can_hold_and_stopped_waiting_jobs_never_run():
+    release = threading.Event()
+    ran = []
+
+    def work(job):
+        ran.append(job)
+        assert release.wait(LIMIT)
+        return PICTURE
+
+    pool = Jobs()
+    accepted = [pool.submit(work) for _ in range(jobs.WAITING)]
+    with pytest.raises(ValueError, match=f"{jobs.WAITING} attacks are running or waiting"):
+        pool.submit(work)
+    accepted[-1].stop()
+    assert accepted[-1].done
+    assert accepted[-1].result() is None
+    assert pool.submit(work), "the stopped one made room"
+    release.set()
+    for job in accepted:
+        if not job.stopped:
+            finish(job)
+    assert accepted[-1] not in ran

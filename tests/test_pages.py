@@ -1,0 +1,218 @@
+"""The pages as Streamlit runs them, without a browser (tests/browser has one)."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from kerckhoffs import zoo
+from kerckhoffs.ui.page import PAGES
+
+ROOT = Path(__file__).parent.parent
+SECONDS = 60
+
+
+@pytest.fixture(autouse=True)
+def fresh_caches():
+    st.cache_resource.clear()
+    yield
+    st.cache_resource.clear()
+
+
+def opened(page="app.py"):
+    app = AppTest.from_file(str(ROOT / page), default_timeout=SECONDS).run()
+    assert not app.exception
+    return app
+
+
+def words(elements):
+    return " ".join(element.value for element in elements)
+
+
+def verdicts(app):
+    return [alert.value for alert in [*app.error, *app.success, *app.warning]]
+
+
+@pytest.mark.parametrize("page", [path for path, _, _ in PAGES])
+def test_a_page_opens_without_an_error_and_says_that_the_keys_are_public(page):
+    app = opened(page)
+    assert "demonstration models are **public**" in words(app.caption)
+    assert len(app.title) == 1
+
+
+def test_every_page_in_the_folder_is_in_the_navigation():
+    files = {f"pages/{path.name}" for path in (ROOT / "pages").glob("*.py")}
+    assert files | {"app.py"} == {path for path, _, _ in PAGES}
+
+
+def test_play_opens_on_an_example_that_flips_the_classical_classifier():
+    app = opened()
+    assert any(
+        "Fooled" in verdict and "Crafted on the classical classifier, evaluated on the classical classifier" in verdict
+        for verdict in verdicts(app)
+    )
+
+
+def test_each_verdict_names_what_it_was_crafted_on_and_evaluated_on():
+    app = opened()
+    for knowledge, crafted in (("gray-box", "classical"), ("white-box", "keyed")):
+        app.radio(key="knowledge").set_value(knowledge).run()
+        assert not app.exception
+        shown = verdicts(app)
+        assert len(shown) == 2
+        for kind in ("classical", "keyed"):
+            assert any(
+                f"Crafted on the {crafted} classifier, evaluated on the {kind} classifier" in verdict
+                for verdict in shown
+            )
+
+
+def test_epsilon_0_fools_nobody_and_is_called_no_evidence():
+    app = opened()
+    app.slider(key="fgsm_epsilon").set_value(0.0).run()
+    assert not app.error
+    assert "still read as" in words(app.success)
+    assert "No evidence" in words(app.warning)
+    assert "says nothing about the defence" in words(app.warning)
+
+
+@pytest.mark.parametrize("dataset", ["mnist", "fashion-mnist"])
+@pytest.mark.parametrize("network", ["table1", "table2"])
+def test_every_pair_of_models_can_be_played(dataset, network):
+    app = opened()
+    app.segmented_control(key="dataset").set_value(dataset).run()
+    app.segmented_control(key="classifier").set_value(network).run()
+    assert not app.exception
+    assert len(verdicts(app)) == 2
+
+
+def test_the_target_menu_leaves_out_the_true_class_and_a_target_is_judged():
+    app = opened()
+    menu = next(box for box in app.selectbox if box.label == "Target")
+    assert len(menu.options) == 1 + 9
+    menu.select_index(1).run()
+    assert not app.exception
+    assert len(verdicts(app)) == 2
+
+
+def test_a_thumbnail_chooses_its_sample_and_the_arrows_turn_the_strip():
+    app = opened()
+    before = app.session_state["mnist_sample"]
+    app.button(key="mnist_next").click().run()
+    label = app.button(key="mnist_thumb_0").label
+    app.button(key="mnist_thumb_0").click().run()
+    assert not app.exception
+    assert app.session_state["mnist_sample"] != before
+    assert label.startswith(f"Sample {app.session_state['mnist_sample']},")
+
+
+def test_choosing_a_class_shows_a_sample_of_it():
+    app = opened()
+    app.segmented_control(key="mnist_class").set_value(3).run()
+    assert not app.exception
+    _, labels = zoo_labels("mnist")
+    assert labels[app.session_state["mnist_sample"]] == 3
+
+
+def zoo_labels(dataset):
+    from kerckhoffs import data
+
+    return data.load(dataset)
+
+
+def test_cw_waits_for_its_button_runs_in_a_worker_and_is_judged():
+    app = opened()
+    app.segmented_control(key="attack").set_value("cw_l2").run()
+    assert "has not run" in words(app.info)
+    assert not verdicts(app)
+    app.number_input(key="cw_l2_max_iterations").set_value(60).run()
+    app.number_input(key="cw_l2_binary_search_steps").set_value(5).run()
+    app.number_input(key="cw_l2_learning_rate").set_value(0.05).run()
+    run = next(button for button in app.button if button.label.startswith("Run"))
+    run.click().run()
+    app.session_state["job"]._future.result(timeout=SECONDS)
+    app.run()
+    assert not app.exception
+    assert "Finished" in words(app.caption)
+    assert any("Fooled" in v and "evaluated on the classical classifier" in v for v in verdicts(app))
+
+
+def test_a_result_of_other_settings_is_never_shown():
+    app = opened()
+    app.segmented_control(key="attack").set_value("cw_l2").run()
+    app.number_input(key="cw_l2_max_iterations").set_value(5).run()
+    next(button for button in app.button if button.label.startswith("Run")).click().run()
+    job = app.session_state["job"]
+    job._future.result(timeout=SECONDS)
+    app.button(key="mnist_thumb_3").click().run()
+    assert "has not run" in words(app.info)
+    assert not verdicts(app)
+
+
+@pytest.fixture
+def broken_models(tmp_path, monkeypatch):
+    """A copy of the shipped models that a test may break."""
+    folder = tmp_path / "models"
+    shutil.copytree(zoo.shipped_folder(), folder)
+    monkeypatch.setenv("KERCKHOFFS_MODELS", str(folder))
+    return folder
+
+
+def remove_manifest(folder):
+    (folder / "manifest.json").unlink()
+    return "manifest.json is missing"
+
+
+def remove_weights(folder):
+    (folder / "mnist-table1-classical.safetensors").unlink()
+    return "cannot read the weights"
+
+
+def tamper_with_weights(folder):
+    path = folder / "mnist-table1-classical.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    return "were changed"
+
+
+def exchange_the_key(folder):
+    shutil.copy(folder / "mnist-table2-keyed.key.json", folder / "mnist-table1-keyed.key.json")
+    return "is not the key of mnist-table1-keyed"
+
+
+def truncate_the_key(folder):
+    (folder / "mnist-table1-keyed.key.json").write_text('{"format": ')
+    return "is not a key file"
+
+
+def forget_a_model(folder):
+    path = folder / "manifest.json"
+    record = json.loads(path.read_text())
+    record["models"] = [card for card in record["models"] if card["id"] != "mnist-table1-keyed"]
+    path.write_text(json.dumps(record))
+    return "unknown model 'mnist-table1-keyed'"
+
+
+@pytest.mark.parametrize(
+    "breakage",
+    [remove_manifest, remove_weights, tamper_with_weights, exchange_the_key, truncate_the_key, forget_a_model],
+)
+def test_a_broken_model_is_one_sentence_on_the_page_and_no_traceback(broken_models, breakage):
+    expected = breakage(broken_models)
+    app = opened()
+    assert len(app.error) == 1
+    assert expected in app.error[0].value
+    assert "\n" not in app.error[0].value
+    assert not app.success
+
+
+def test_no_key_is_on_the_page():
+    from kerckhoffs.keys import Key
+
+    app = opened()
+    key = Key.load(zoo.shipped_folder() / "mnist-table1-keyed.key.json", public=True)
+    page = str(app.main) + str(app.sidebar) + str(app.session_state.filtered_state)
+    assert repr(float(key.values[0]))[:12] not in page
+    assert str(key.permutation()[:6].tolist())[1:-1] not in page

@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+import torch
+
+from kerckhoffs import plots
+
+
+def test_grey_keeps_every_pixel_as_a_whole_square():
+    picture = plots.grey(torch.tensor([[[0.0, 1.0], [0.5, 0.2]]]), upscale=3)
+    assert picture.shape == (6, 6)
+    assert picture.dtype == np.uint8
+    assert (picture[:3, 3:] == 255).all()
+    assert (picture[3:, :3] == 128).all()
+    assert (picture[:3, :3] == 0).all()
+
+
+def test_the_gain_makes_the_largest_change_full_and_is_1_without_a_change():
+    assert plots.gain(torch.tensor([[[0.1, -0.25]]])) == pytest.approx(4)
+    assert plots.gain(torch.zeros(1, 2, 2)) == 1
+
+
+def test_a_perturbation_is_orange_where_brighter_blue_where_darker_white_where_untouched():
+    picture = plots.signed(torch.tensor([[[0.1, -0.1, 0.0]]]), factor=10, upscale=1)
+    brighter, darker, untouched = picture[0]
+    assert tuple(brighter) == tuple(plots.RAISED.astype(int))
+    assert tuple(darker) == tuple(plots.LOWERED.astype(int))
+    assert tuple(untouched) == (255, 255, 255)
+
+
+def test_probabilities_show_both_distributions_and_mark_class_and_target():
+    shown = plots.Probabilities([0.9, 0.1, 0.0], [0.2, 0.7, 0.1], label=0, target=2)
+    figure = plots.probabilities(shown, ("a", "b", "c"))
+    clean, adversarial = figure.data
+    assert (clean.name, adversarial.name) == ("clean", "adversarial")
+    assert list(clean.y) == [0.9, 0.1, 0.0]
+    assert list(adversarial.y) == [0.2, 0.7, 0.1]
+    assert list(clean.x) == ["✓ a", "b", "◎ c"]
+    assert clean.marker.pattern.shape != adversarial.marker.pattern.shape, "never told apart by colour alone"
