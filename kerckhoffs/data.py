@@ -132,8 +132,9 @@ def _full(dataset: str, train: bool) -> tuple[Tensor, Tensor]:
     try:
         full = make(str(folder), train=train, download=True)
     except (OSError, RuntimeError, ValueError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise FileRefused(
-            f"the full {DATASETS[dataset].name} set is neither in {folder} nor could it be downloaded ({str(error).splitlines()[0]}); "
+            f"the full {DATASETS[dataset].name} set is neither in {folder} nor could it be downloaded ({reason}); "
             "set KERCKHOFFS_DATA to a folder that torchvision can read"
         ) from error
     return full.data, full.targets.to(torch.int64)

@@ -61,7 +61,7 @@ def sample(images: Tensor, labels: Tensor, classes: Sequence[str], prefix: str, 
     page = state[page_key] % pages
     shown = members[page * STRIP : (page + 1) * STRIP]
     with st.container(horizontal=True, gap="xsmall", key=f"{prefix}_strip"):
-        st.button("‹", key=f"{prefix}_back", on_click=turn, args=(-1,), help="Earlier samples of this class")
+        st.button("‹ Earlier", key=f"{prefix}_back", on_click=turn, args=(-1,))
         for slot, index in enumerate(shown):
             st.button(
                 f"Sample {index}, {classes[state[class_key]]}",
@@ -70,7 +70,7 @@ def sample(images: Tensor, labels: Tensor, classes: Sequence[str], prefix: str, 
                 args=(index,),
                 type="primary" if index == state[chosen_key] else "secondary",
             )
-        st.button("›", key=f"{prefix}_next", on_click=turn, args=(1,), help="More samples of this class")
+        st.button("More ›", key=f"{prefix}_next", on_click=turn, args=(1,))
     st.html(_thumbnail_style(prefix, images, shown))
     chosen: int = state[chosen_key]
     return chosen

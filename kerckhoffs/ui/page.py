@@ -24,7 +24,8 @@ SIDEBAR_PIXELS = 275
 STYLE = """
 <style>
   .block-container { padding: 1rem 1rem 0.3rem; max-width: 1500px; }
-  [data-testid="stHeader"] { height: 0; min-height: 0; }
+  [data-testid="stHeader"] { background: transparent; height: 2.2rem; min-height: 0; }
+  @media (max-width: 768px) { .block-container { padding-top: 2.6rem; } }
   [data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] { gap: 0.45rem; }
   [data-testid="stSidebarHeader"] { height: 2rem; min-height: 0; padding: 0.3rem 0.8rem 0; margin: 0; }
   [data-testid="stSidebarUserContent"] { padding: 0 0 0.5rem; }
@@ -34,7 +35,7 @@ STYLE = """
   [data-testid="stImageCaption"] { margin-top: 0; }
   [data-testid="stImage"] img { image-rendering: pixelated; border: 1px solid rgba(128, 128, 128, 0.5); }
   [data-testid="stAlertContainer"] { padding: 0.5rem 0.8rem; }
-  h1 { font-size: 1.3rem !important; padding: 0 !important; }
+  h1 { font-size: 1.3rem !important; padding: 0 0 0.3rem !important; }
 </style>
 """
 
