@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import platformdirs
@@ -90,7 +89,7 @@ def load(dataset: str, split: str = "test", indices: Sequence[int] | Tensor | No
     elif split == "validation":
         pixels, labels = pixels[:VALIDATION_SAMPLES], labels[:VALIDATION_SAMPLES]
     if indices is not None:
-        chosen = torch.as_tensor(indices, dtype=torch.int64).reshape(-1)
+        chosen = _positions(indices)
         outside = chosen[(chosen < 0) | (chosen >= len(labels))]
         if len(outside):
             raise ValueError(
@@ -98,6 +97,21 @@ def load(dataset: str, split: str = "test", indices: Sequence[int] | Tensor | No
             )
         pixels, labels = pixels[chosen], labels[chosen]
     return pixels.unsqueeze(1).to(torch.float32) / 255, labels.clone()
+
+
+def _positions(indices: Sequence[int] | Tensor) -> Tensor:
+    """Indices as int64 (N,); masks and fractions are refused, because they would quietly pick other samples."""
+    try:
+        chosen = torch.as_tensor(indices).reshape(-1)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"indices must be whole numbers, but are {indices!r}") from error
+    if len(chosen) and (chosen.dtype == torch.bool or chosen.is_floating_point() or chosen.is_complex()):
+        raise ValueError(f"indices must be whole numbers, but are {str(chosen.dtype).removeprefix('torch.')}")
+    return chosen.to(torch.int64)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def data_folder() -> Path:
@@ -121,8 +135,8 @@ def _bundled(dataset: str) -> tuple[Tensor, Tensor]:
     try:
         with np.load(path, allow_pickle=False) as file:
             return torch.from_numpy(file["images"]), torch.from_numpy(file["labels"].astype(np.int64))
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
-        raise FileRefused(f"cannot read the bundled samples {path}: {error}") from error
+    except Exception as error:  # a damaged file can raise almost anything: zlib's, tokenize's, zipfile's errors
+        raise FileRefused(f"cannot read the bundled samples {path}: {_first_line(error)}") from error
 
 
 @lru_cache(maxsize=2)
@@ -131,8 +145,8 @@ def _full(dataset: str, train: bool) -> tuple[Tensor, Tensor]:
     make = getattr(torchvision("datasets"), DATASETS[dataset].torchvision_class)
     try:
         full = make(str(folder), train=train, download=True)
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+    except Exception as error:  # torchvision asserts, and lets what its parsers raise through
+        reason = _first_line(error)
         raise FileRefused(
             f"the full {DATASETS[dataset].name} set is neither in {folder} nor could it be downloaded ({reason}); "
             "set KERCKHOFFS_DATA to a folder that torchvision can read"

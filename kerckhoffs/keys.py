@@ -59,8 +59,8 @@ class Key:
             raise ValueError(f"a key is a vector of at least 2 values, but this has shape {values.shape}")
         if not np.isfinite(values).all():
             raise ValueError("a key must be finite, but this one holds NaN or infinite values")
-        if self.secret_bits is not None and self.secret_bits < 1:
-            raise ValueError(f"secret_bits must be at least 1, but is {self.secret_bits}")
+        if self.secret_bits is not None and not 1 <= self.secret_bits <= 8 * SECRET_BYTES:
+            raise ValueError(f"secret_bits must be between 1 and {8 * SECRET_BYTES}, but is {_short(self.secret_bits)}")
         values.setflags(write=False)
         object.__setattr__(self, "values", values)
 
@@ -90,7 +90,7 @@ class Key:
         _check_length(length)
         if not 16 <= len(secret) <= SECRET_BYTES:
             raise ValueError(f"secret must have 16 to {SECRET_BYTES} bytes, but has {len(secret)}")
-        info = b"kerckhoffs key 1: " + context.encode()
+        info = f"{FORMAT}, {length} values: {context}".encode()
         stream_key = HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(secret)
         stream = Cipher(algorithms.ChaCha20(stream_key, bytes(16)), mode=None).encryptor().update(bytes(8 * length))
         # 52 bits and a half: exact in float64, and strictly between 0 and 1
@@ -106,8 +106,9 @@ class Key:
 
     @property
     def fingerprint(self) -> str:
-        """32 hexadecimal digits that name the key and do not reveal it: a truncated SHA-256 of its values."""
-        return hashlib.sha256(FORMAT.encode() + self.values.astype("<f8").tobytes()).hexdigest()[:32]
+        """32 hexadecimal digits that name the key and do not reveal it: a truncated SHA-256 of values and origin."""
+        origin = b"" if self.secret_bits is None else f" derived from {self.secret_bits} bits".encode()
+        return hashlib.sha256(FORMAT.encode() + self.values.astype("<f8").tobytes() + origin).hexdigest()[:32]
 
     @property
     def entropy_bits(self) -> float:
@@ -149,6 +150,9 @@ class Key:
         mode = 0o644 if public else 0o600
         try:
             path.parent.mkdir(mode=0o755 if public else 0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileRefused(f"cannot write the key to {path}: {error.strerror}") from error
+        try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         except FileExistsError as error:
             raise FileRefused(f"{path} exists already; a key is never overwritten") from error
@@ -158,9 +162,11 @@ class Key:
             with os.fdopen(descriptor, "w") as file:
                 os.fchmod(file.fileno(), mode)
                 file.write(text)
-        except OSError as error:
-            path.unlink(missing_ok=True)
-            raise FileRefused(f"cannot write the key to {path}: {error.strerror}") from error
+        except BaseException as error:
+            path.unlink(missing_ok=True)  # never half a key
+            if isinstance(error, OSError):
+                raise FileRefused(f"cannot write the key to {path}: {error.strerror}") from error
+            raise
         return path
 
     @classmethod
@@ -187,12 +193,12 @@ class Key:
         try:
             record = json.loads(text)
             if record["format"] != FORMAT:
-                raise ValueError(f"its format is {record['format']!r}, not {FORMAT!r}")
+                raise ValueError(f"its format is {_short(record['format'])}, not {FORMAT!r}")
             values, bits = record["values"], record["secret_bits"]
             if not isinstance(values, list) or not all(type(value) in (int, float) for value in values):
                 raise ValueError("its values are not a list of numbers")
             if bits is not None and type(bits) is not int:
-                raise ValueError(f"its secret_bits is {bits!r}")
+                raise ValueError(f"its secret_bits is {_short(bits)}")
             if len(values) != record["length"]:
                 raise ValueError(f"it holds {len(values)} values and says {record['length']}")
             key = cls(np.array(values, dtype=np.float64), secret_bits=bits)
@@ -204,6 +210,14 @@ class Key:
             reason = "it is not JSON" if isinstance(error, json.JSONDecodeError | UnicodeDecodeError) else str(error)
             raise FileRefused(f"{path} is not a key file: {reason}") from error
         return key
+
+
+def _short(value: object) -> str:
+    """A value from outside, for a message of one line."""
+    if isinstance(value, int) and value.bit_length() > 64:
+        return f"a number of {value.bit_length()} bits"
+    text = repr(value)
+    return text if len(text) <= 40 else text[:39] + "…"
 
 
 def _check_length(length: int) -> None:
@@ -226,7 +240,7 @@ def load_secret(path: str | Path) -> bytes:
 def _read(path: Path, *, public: bool) -> bytes:
     """The bytes of a secret file, which nobody but its owner may be able to read unless it is public."""
     try:
-        with open(path, "rb") as file:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # never wait for a pipe
             state = os.fstat(file.fileno())
             if not stat.S_ISREG(state.st_mode) or state.st_size > _MAX_FILE_BYTES:
                 raise FileRefused(f"{path} is not a key file")

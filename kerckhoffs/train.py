@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from math import pi
+from math import inf, pi
 
 import torch
 from torch import Tensor, nn
@@ -49,23 +49,24 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, but is {getattr(self, name)}")
-        for name in ("weight_decay", "rotate", "shift", "scale"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, but is {getattr(self, name)}")
+        for name, low in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
+            if type(getattr(self, name)) is not int or getattr(self, name) < low:
+                raise ValueError(f"{name} must be a whole number from {low}, but is {getattr(self, name)}")
+        for name in ("weight_decay", "rotate", "shift"):
+            if not 0 <= getattr(self, name) < inf:
+                raise ValueError(f"{name} must be a number from 0, but is {getattr(self, name)}")
+        for name in ("average", "scale"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be in [0, 1), but is {getattr(self, name)}")
         if not 0 < self.learning_rate < 1:
             raise ValueError(f"learning_rate must be between 0 and 1, but is {self.learning_rate}")
-        if not 0 <= self.average < 1 or self.scale >= 1:
-            raise ValueError(f"average and scale must be in [0, 1), but are {self.average} and {self.scale}")
 
 
 RECIPES: dict[str, Recipe] = {
     "mnist-table1-classical": Recipe(epochs=30, rotate=8, shift=1, scale=0.05),
     "mnist-table1-keyed": Recipe(epochs=30, rotate=8, shift=1, scale=0.05),
     "mnist-table2-classical": Recipe(epochs=30, rotate=8, shift=1, scale=0.05),
-    "mnist-table2-keyed": Recipe(epochs=30, rotate=8, shift=1, scale=0.05, weight_decay=0.1),
+    "mnist-table2-keyed": Recipe(epochs=30, rotate=8, shift=1, scale=0.05, weight_decay=0.1, average=0.9995),
     "fashion-mnist-table1-classical": Recipe(epochs=20, shift=1, flip=True),
     "fashion-mnist-table1-keyed": Recipe(epochs=15),
     "fashion-mnist-table2-classical": Recipe(epochs=20, shift=1, flip=True),
@@ -148,6 +149,8 @@ def _run(
     averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average))
     images, labels = training
     steps_an_epoch = len(labels) // recipe.batch_size
+    if steps_an_epoch == 0:
+        raise ValueError(f"batch_size must be at most {len(labels)}, the training samples, but is {recipe.batch_size}")
     steps = recipe.epochs * steps_an_epoch
     optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -201,7 +204,7 @@ def augment(images: Tensor, recipe: Recipe) -> Tensor:
 
     Drawn from torch's global generator, which `fit` forks and seeds.
     """
-    count, _, _, width = images.shape
+    count, _, height, width = images.shape
     if recipe.flip:
         mirrored = torch.rand(count) < 0.5
         images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
@@ -218,7 +221,7 @@ def augment(images: Tensor, recipe: Recipe) -> Tensor:
     matrix[:, 0, 1] = -torch.sin(angle) * size
     matrix[:, 1, 0] = torch.sin(angle) * size
     matrix[:, 0, 2] = between(2 * recipe.shift / width)  # affine_grid's unit is half a side
-    matrix[:, 1, 2] = between(2 * recipe.shift / width)
+    matrix[:, 1, 2] = between(2 * recipe.shift / height)
     grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, align_corners=False)
 

@@ -45,12 +45,19 @@ class Permutation(nn.Module):
         self.register_buffer("inverse_order", torch.argsort(order), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Permute images (N, C, H, W) of the transform's shape."""
+        """Permute images (N, C, H, W) of the transform's shape; others raise ValueError."""
+        self._check(images)
         return images.flatten(1).index_select(1, self.order).view(-1, *self.shape)
 
     def inverse(self, images: Tensor) -> Tensor:
         """Undo `forward`, exactly."""
+        self._check(images)
         return images.flatten(1).index_select(1, self.inverse_order).view(-1, *self.shape)
+
+    def _check(self, images: Tensor) -> None:
+        if images.ndim != 4 or tuple(images.shape[1:]) != tuple(self.shape):
+            needed = ", ".join(str(side) for side in self.shape)
+            raise ValueError(f"this transform takes images of shape (N, {needed}), but was given {tuple(images.shape)}")
 
     def extra_repr(self) -> str:
         """What print(model) shows: the key's public name."""

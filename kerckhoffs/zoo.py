@@ -9,6 +9,7 @@ folder (keys.home()/keys) and are found by their fingerprint.
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -136,7 +137,7 @@ def load(model_id: str, *, folder: str | Path | None = None, key: keys.Key | Non
             raise ValueError(f"{model_id} is a classical classifier and takes no key")
         model = ClassicalClassifier(network, shape)
     else:
-        key = key or find_key(entry, folder)
+        key = find_key(entry, folder) if key is None else key
         if key.fingerprint != entry.key_fingerprint:
             raise ValueError(
                 f"the key {key.fingerprint} is not the key of {model_id}, which is {entry.key_fingerprint}"
@@ -151,9 +152,16 @@ def find_key(entry: ModelCard, folder: str | Path | None = None) -> keys.Key:
     Raises:
         FileRefused: if it is not there, not readable, or not the key that the manifest names.
     """
-    if entry.key_file is not None:
-        return keys.Key.load(Path(folder or shipped_folder()) / entry.key_file, public=True)
-    return keys.Key.load(user_key_path(str(entry.key_fingerprint)))
+    public = entry.key_file is not None
+    path = (
+        Path(folder or shipped_folder()) / str(entry.key_file) if public else user_key_path(str(entry.key_fingerprint))
+    )
+    key = keys.Key.load(path, public=public)
+    if key.fingerprint != entry.key_fingerprint:
+        raise FileRefused(
+            f"the key {key.fingerprint} is not the key of {entry.id}, which is {entry.key_fingerprint}: {path}"
+        )
+    return key
 
 
 def user_key_path(fingerprint: str) -> Path:
@@ -168,12 +176,16 @@ def save(entry: ModelCard, network: nn.Module, folder: str | Path) -> ModelCard:
         The card with its sha256.
 
     Raises:
+        ValueError: if the card is malformed or names a file that belongs to another model.
         FileRefused: if the folder cannot be written.
     """
     folder = Path(folder)
     payload = save_weights({name: value.contiguous() for name, value in network.state_dict().items()})
     entry = _card(asdict(entry) | {"sha256": hashlib.sha256(payload).hexdigest()})
     others = models(folder) if (folder / MANIFEST).exists() else {}
+    taken = {name for other in others.values() if other.id != entry.id for name in (other.file, other.key_file)}
+    if entry.file in taken | {MANIFEST, entry.key_file}:
+        raise ValueError(f"the weights of {entry.id} cannot be written to {entry.file}, which is another file's name")
     cards = sorted((others | {entry.id: entry}).values(), key=lambda each: each.id)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -184,17 +196,31 @@ def save(entry: ModelCard, network: nn.Module, folder: str | Path) -> ModelCard:
     return entry
 
 
+_FIELD_TYPES: dict[str, Any] = {
+    **dict.fromkeys(("id", "dataset", "classifier", "file", "sha256", "command"), str),
+    **dict.fromkeys(("transform", "key_fingerprint", "key_file"), str | None),
+    **dict.fromkeys(("validation_error", "test_error"), int | float),
+    "test_samples": int,
+    **dict.fromkeys(("training", "versions"), dict),
+}
+
+
 def _card(record: Any) -> ModelCard:
     known = {field.name for field in fields(ModelCard)}
     if unknown := set(record) - known:
         raise ValueError(f"a model has the unknown field {min(unknown)!r}")
     entry = ModelCard(**record)
+    for name, kind in _FIELD_TYPES.items():
+        if not isinstance(getattr(entry, name), kind) or isinstance(getattr(entry, name), bool):
+            raise ValueError(f"{name} of the model {entry.id!r} is {getattr(entry, name)!r}")
     check_choice(entry.dataset, DATASETS, "dataset")
     check_choice(entry.classifier, classifiers.CLASSIFIERS, "classifier")
     if entry.transform is not None:
         check_choice(entry.transform, transforms.TRANSFORMS, "transform")
+    if entry.keyed and not re.fullmatch("[0-9a-f]{32}", entry.key_fingerprint or ""):
+        raise ValueError(f"key_fingerprint of the model {entry.id!r} is {entry.key_fingerprint!r}")
     for name in filter(None, (entry.file, entry.key_file)):
-        if Path(name).name != name:
+        if Path(name).name != name or "\0" in name:
             raise ValueError(f"{name!r} is not the name of a file beside the manifest")
     return entry
 
@@ -214,7 +240,7 @@ def _fill(network: nn.Module, path: Path, sha256: str) -> None:
         weights = load_weights(payload)
         network.load_state_dict(weights)
     except (SafetensorError, RuntimeError) as error:
-        raise FileRefused(f"the weights {path} do not fit the network: {str(error).splitlines()[0]}") from error
+        raise FileRefused(f"the weights {path} do not fit the network: {' '.join(str(error).split())[:200]}") from error
 
 
 def _write(path: Path, payload: bytes) -> None:

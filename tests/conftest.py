@@ -1,0 +1,28 @@
+"""What all tests share: a home of their own, hypothesis without a clock, the full sets where there are any."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("kerckhoffs", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("kerckhoffs")
+
+
+@pytest.fixture(autouse=True)
+def kerckhoffs_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's folder, empty: no test reads or writes the real one."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("KERCKHOFFS_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def full_sets() -> Path:
+    """The folder KERCKHOFFS_DATA with both full sets; the test is skipped without it."""
+    folder = Path(os.environ.get("KERCKHOFFS_DATA") or os.devnull)
+    parts = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
+    if not all((folder / name / "raw" / part).is_file() for name in ("MNIST", "FashionMNIST") for part in parts):
+        pytest.skip("KERCKHOFFS_DATA is not set to a folder that holds the full MNIST and Fashion-MNIST sets")
+    return folder
