@@ -69,18 +69,22 @@ def _step(model: nn.Module, images: Tensor, labels: Tensor, targeted: bool, epsi
     with torch.enable_grad():
         attack = FGSM(_Apart(model, images.device), eps=epsilon)
         if targeted:
-            attack.set_mode_targeted_by_label(quiet=True)
+            attack.targeted = True  # what set_mode_targeted_by_function does, which also prints
+            attack._target_map_function = _same_labels
         moved: Tensor = attack(images, labels)
     return within(moved, images, epsilon)
 
 
+def _same_labels(images: Tensor, labels: Tensor) -> Tensor:
+    return labels
+
+
 def within(moved: Tensor, images: Tensor, epsilon: float) -> Tensor:
-    """Move each pixel that rounding took beyond epsilon back by one float32."""
-    limit = torch.tensor(epsilon, dtype=torch.float32)
-    if float(limit) > epsilon:
-        limit = torch.nextafter(limit, torch.zeros(()))
-    beyond = (moved - images).abs() > limit
-    return torch.where(beyond, torch.nextafter(moved, images), moved)
+    """Bring the pixels that rounding took beyond epsilon back, by at most two float32 steps at 1."""
+    beyond = (moved - images).abs().double() > epsilon
+    limit = max(epsilon - 2 * torch.finfo(torch.float32).eps, 0.0)
+    closer = torch.minimum(torch.maximum(moved, images - limit), images + limit)
+    return torch.where(beyond, closer, moved)
 
 
 class _Apart(nn.Module):

@@ -1,0 +1,278 @@
+"""The contract of every attack: a new entry of the registry is tested by being there."""
+
+import inspect
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+from torch import nn
+
+from kerckhoffs.attacks import ATTACKS, Step
+
+CHEAP = {"cw_l2": {"max_iterations": 120, "binary_search_steps": 4, "learning_rate": 0.05, "initial_const": 0.1}}
+STRONG = {"fgsm": {"epsilon": 0.5}}
+
+every_attack = pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
+both_aims = pytest.mark.parametrize("targeted", [False, True], ids=["untargeted", "targeted"])
+
+
+class Linear(nn.Module):
+    """Logits W x, without a bias: every boundary is known. It counts what it is asked."""
+
+    def __init__(self, shape, classes=4, seed=0):
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        self.weight = nn.Parameter(torch.randn(classes, torch.Size(shape).numel(), generator=generator))
+        self.forwards = self.backwards = 0
+
+    def forward(self, images):
+        self.forwards += 1
+        logits = images.flatten(1) @ self.weight.T
+        if logits.requires_grad:
+            logits.register_hook(self.count)
+        return logits
+
+    def count(self, gradient):
+        self.backwards += 1
+
+
+class Constant(nn.Module):
+    """Cannot be fooled: says class 0 whatever it sees. Has no parameters."""
+
+    def forward(self, images):
+        return torch.tensor([1.0, 0.0, 0.0]) + 0 * images.flatten(1).sum(1, keepdim=True)
+
+
+def images_for(shape, count=6, seed=1):
+    generator = torch.Generator().manual_seed(seed)
+    return 0.2 + 0.6 * torch.rand(count, *shape, generator=generator)
+
+
+def aims(model, images, targeted):
+    """The classes that the model reads, or another class each if targeted."""
+    predicted = model(images).argmax(1).detach()
+    return (predicted + 1) % 4 if targeted else predicted
+
+
+def run(attack, model, images, labels, targeted=False, **options):
+    return attack.run(model, images, labels, targeted=targeted, **(CHEAP | STRONG).get(attack.id, {}), **options)
+
+
+def succeeded(model, images, labels, targeted):
+    """Each image judged alone."""
+    alone = torch.cat([model(image[None]).argmax(1) for image in images])
+    return alone == labels if targeted else alone != labels
+
+
+@every_attack
+@both_aims
+@pytest.mark.parametrize("shape", [(1, 4, 4), (3, 4, 5), (1, 1, 7)], ids=str)
+@pytest.mark.parametrize("count", [1, 9])
+def test_examples_have_the_inputs_shape_and_range_and_what_changed_succeeds(attack, targeted, shape, count):
+    model, images = Linear(shape), images_for(shape, count)
+    labels = aims(model, images, targeted)
+    adversarial = run(attack, model, images, labels, targeted)
+    assert adversarial.shape == images.shape
+    assert adversarial.dtype == torch.float32
+    assert not adversarial.requires_grad
+    assert adversarial.min() >= 0
+    assert adversarial.max() <= 1
+    changed = (adversarial != images).flatten(1).any(1)
+    assert changed.any(), "a linear model can be fooled"
+    assert torch.equal(succeeded(model, adversarial, labels, targeted), changed)
+
+
+@every_attack
+@pytest.mark.parametrize("training", [True, False])
+def test_model_mode_inputs_and_global_generator_stay_as_they_were(attack, training):
+    shape = (1, 4, 4)
+    model = nn.Sequential(Linear(shape, 8), nn.ReLU(), nn.Linear(8, 4)).train(training)
+    images = images_for(shape)
+    labels = aims(model, images, False)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    images_before, labels_before, state = images.clone(), labels.clone(), torch.get_rng_state()
+    run(attack, model, images, labels)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(images, images_before)
+    assert torch.equal(labels, labels_before)
+    assert all(module.training is training for module in model.modules())
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(parameter.requires_grad and parameter.grad is None for parameter in model.parameters())
+
+
+@every_attack
+def test_it_works_where_gradients_are_switched_off_and_on_a_frozen_model(attack):
+    shape = (1, 4, 4)
+    model, images = Linear(shape).requires_grad_(False), images_for(shape)
+    labels = aims(model, images, False)
+    expected = run(attack, model, images, labels)
+    with torch.no_grad():
+        assert torch.equal(run(attack, model, images, labels), expected)
+
+
+@every_attack
+@both_aims
+def test_an_example_that_fails_comes_back_unchanged(attack, targeted):
+    images = images_for((1, 3, 3))
+    labels = torch.ones(6, dtype=torch.int64) if targeted else torch.zeros(6, dtype=torch.int64)
+    assert torch.equal(run(attack, Constant(), images, labels, targeted), images)
+
+
+@every_attack
+@both_aims
+def test_what_is_misread_from_the_start_costs_one_look_and_stays(attack, targeted):
+    shape = (1, 4, 4)
+    model, images = Linear(shape), images_for(shape)
+    predicted = model(images).argmax(1)
+    labels = predicted if targeted else (predicted + 1) % 4
+    model.forwards = model.backwards = 0
+    assert torch.equal(run(attack, model, images, labels, targeted), images)
+    assert model.forwards == 1
+    assert model.backwards == 0
+
+
+@every_attack
+def test_pixels_at_exactly_0_and_1_move(attack):
+    model = Linear((1, 1, 4), classes=2)
+    model.weight.data = torch.tensor([[0.0, 0.0, 0.0, 0.0], [1.0, -1.0, 1.0, -1.0]])
+    images = torch.tensor([[[[0.0, 1.0, 0.3, 1.0]]]])  # logit 1 is -1.7, so class 0
+    adversarial = run(attack, model, images, torch.tensor([0]))
+    assert model(adversarial).argmax(1).item() == 1
+    assert ((adversarial - images).abs() > 0.01)[0, 0, 0, [0, 1, 3]].all()
+
+
+@every_attack
+@both_aims
+def test_a_batch_gives_what_its_images_give_one_by_one(attack, targeted):
+    shape = (1, 4, 4)
+    model, images = Linear(shape), images_for(shape, 8)
+    labels = aims(model, images, targeted)
+    labels[3] = int(model(images[3:4]).argmax()) if targeted else (labels[3] + 1) % 4  # misread from the start
+    together = run(attack, model, images, labels, targeted)
+    alone = torch.cat([run(attack, model, images[i : i + 1], labels[i : i + 1], targeted) for i in range(8)])
+    torch.testing.assert_close(together, alone, atol=1e-4, rtol=0)
+
+
+@every_attack
+def test_four_threads_on_one_model_get_what_one_gets(attack):
+    shape = (1, 4, 4)
+    model = Linear(shape).requires_grad_(False).eval()
+    batches = [images_for(shape, 3, seed) for seed in range(4)]
+    labels = [aims(model, images, False) for images in batches]
+    in_turn = [run(attack, model, images, label) for images, label in zip(batches, labels, strict=True)]
+    with ThreadPoolExecutor(4) as pool:
+        at_once = list(pool.map(lambda pair: run(attack, model, *pair), zip(batches, labels, strict=True)))
+    assert all(torch.equal(one, other) for one, other in zip(in_turn, at_once, strict=True))
+
+
+@every_attack
+def test_progress_grows_to_its_total_and_carries_images(attack):
+    shape = (1, 4, 4)
+    model, images = Linear(shape), images_for(shape)
+    steps = []
+
+    def on_step(step):
+        steps.append(step)
+
+    result = run(attack, model, images, aims(model, images, False), on_step=on_step)
+    assert steps
+    assert all(isinstance(step, Step) for step in steps)
+    done = [step.done for step in steps]
+    assert done == sorted(set(done))
+    assert done[0] >= 1
+    assert done[-1] <= steps[-1].total
+    assert all(step.current.shape == step.best.shape == images.shape for step in steps)
+    assert all(step.current.min() >= 0 and step.current.max() <= 1 for step in steps)
+    assert torch.equal(steps[-1].best, result)
+
+
+@every_attack
+def test_a_true_answer_stops_it_with_the_best_so_far(attack):
+    shape = (1, 4, 4)
+    model, images = Linear(shape), images_for(shape)
+    labels = aims(model, images, False)
+    steps = []
+
+    def stop_at_the_first(step):
+        steps.append(step)
+        return True
+
+    result = run(attack, model, images, labels, on_step=stop_at_the_first)
+    assert len(steps) == 1
+    assert torch.equal(result, steps[0].best)
+
+
+BAD_IMAGES = {
+    "NaN": (torch.full((2, 1, 2, 2), torch.nan), "images must be finite, but 8 values"),
+    "above 1": (torch.full((2, 1, 2, 2), 1.5), r"images must lie in \[0, 1\], but range from 1.5 to 1.5"),
+    "below 0": (torch.full((2, 1, 2, 2), -0.5), r"images must lie in \[0, 1\], but range from -0.5"),
+    "float64": (torch.zeros(2, 1, 2, 2, dtype=torch.float64), "images must be float32, but is float64"),
+    "no channel": (torch.zeros(2, 2, 2), r"images must have shape \(N, C, H, W\).*\(2, 2, 2\)"),
+    "empty": (torch.zeros(0, 1, 2, 2), r"images must have shape .*\(0, 1, 2, 2\)"),
+    "no tensor": ([[0.0]], "images must be a torch.Tensor, but is a list"),
+}
+BAD_LABELS = {
+    "int32": (torch.zeros(2, dtype=torch.int32), "labels must be int64 .* but is int32"),
+    "too few": (torch.zeros(1, dtype=torch.int64), r"labels must be int64 of shape \(2,\), .* \(1,\)"),
+    "negative": (torch.tensor([0, -1]), "labels must be class numbers from 0, but one is -1"),
+    "too large": (torch.tensor([0, 4]), "labels must be below 4, the number of classes, but one is 4"),
+}
+
+
+@every_attack
+@pytest.mark.parametrize("case", BAD_IMAGES)
+def test_bad_images_are_refused_with_their_value(attack, case):
+    images, message = BAD_IMAGES[case]
+    with pytest.raises(ValueError, match=message):
+        run(attack, Linear((1, 2, 2)), images, torch.zeros(2, dtype=torch.int64))
+
+
+@every_attack
+@pytest.mark.parametrize("case", BAD_LABELS)
+def test_bad_labels_are_refused_with_their_value(attack, case):
+    labels, message = BAD_LABELS[case]
+    with pytest.raises(ValueError, match=message):
+        run(attack, Linear((1, 2, 2)), torch.full((2, 1, 2, 2), 0.5), labels)
+
+
+@every_attack
+def test_a_model_that_returns_no_logits_is_refused(attack):
+    with pytest.raises(ValueError, match=r"model must return logits \(N, K\)"):
+        run(attack, nn.Identity(), torch.full((2, 1, 2, 2), 0.5), torch.zeros(2, dtype=torch.int64))
+
+
+every_option = pytest.mark.parametrize(
+    ("attack", "option"),
+    [(attack, option) for attack in ATTACKS.values() for option in attack.options],
+    ids=lambda each: getattr(each, "id", None) or each.name,
+)
+
+
+@every_option
+def test_an_option_out_of_range_or_of_another_type_is_refused(attack, option):
+    arguments = (Linear((1, 2, 2)), torch.full((2, 1, 2, 2), 0.5), torch.zeros(2, dtype=torch.int64))
+    wrong = ["0.5", None, 1 if option.type is bool else True]
+    if option.type is not bool:
+        wrong += [option.low - 1, option.high + 1]
+    if option.type is float:
+        wrong.append(float("nan"))
+    for value in wrong:
+        with pytest.raises(ValueError, match=option.name):
+            attack.run(*arguments, **{option.name: value})
+
+
+@every_attack
+def test_an_unknown_option_is_refused_with_the_known_ones(attack):
+    with pytest.raises(ValueError, match=f"{attack.id} has no option 'strength'; it has: {attack.options[0].name}"):
+        attack.run(Constant(), torch.zeros(1, 1, 2, 2), torch.tensor([0]), strength=3)
+
+
+@every_attack
+def test_the_registry_tells_the_functions_options_and_defaults(attack):
+    parameters = inspect.signature(attack.function).parameters
+    given = {"model", "images", "labels", "targeted", "on_step"}
+    defaults = {name: each.default for name, each in parameters.items() if name not in given}
+    assert defaults == {option.name: option.default for option in attack.options}
+    assert all(each.kind is each.KEYWORD_ONLY for name, each in parameters.items() if name in defaults)
+    assert ATTACKS[attack.id] is attack
+    assert all(option.help.endswith(".") for option in attack.options)
