@@ -34,6 +34,7 @@ class Counted(nn.Module):
         self.gradients = 0
 
     def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, K)."""
         logits: Tensor = self.model(images)
         if logits.requires_grad:
             self.gradients += len(images)
