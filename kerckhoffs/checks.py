@@ -16,6 +16,7 @@ def check_images(images: Tensor, name: str = "images") -> None:
     """
     if not isinstance(images, Tensor):
         raise ValueError(f"{name} must be a torch.Tensor, but is a {type(images).__name__}")
+    images = images.detach()
     if images.dtype != torch.float32:
         raise ValueError(f"{name} must be float32, but is {str(images.dtype).removeprefix('torch.')}")
     if images.ndim != 4 or 0 in images.shape:

@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         status = command(arguments or ["--help"], prog_name="python -m kerckhoffs", standalone_mode=False)
     except TyperException as error:
         return _refuse(error.format_message() if hasattr(error, "format_message") else str(error))
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         return _refuse(str(error))
     return status if isinstance(status, int) else 0
 
@@ -118,22 +118,24 @@ def train_command(
     given = {name: value for name, value in given.items() if value is not None}
     recipe = dataclasses.replace(train.RECIPES[model], **given)  # type: ignore[arg-type]
     folder = out or keys.home() / "models"
-    secret, key_file = _training_key(model, folder, key, publish_key) if keyed else (None, None)
     if not keyed and (key or publish_key):
         raise ValueError(f"{model} is a classical classifier and takes no key")
+    zoo.check_folder(folder)  # before the work, not after it
+    secret, key_file = _training_key(model, folder, key, publish_key) if keyed else (None, None)
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
         task = bar.add_task(model, total=None)
 
         def show(progress: train.Progress) -> None:
-            best = "" if progress.best_error is None else f", best validation error {100 * progress.best_error:.2f} %"
-            text = f"{model}: epoch {progress.epoch + 1}/{recipe.epochs}, loss {progress.loss:.3f}{best}"
+            best = "" if progress.best_error is None else f", best {100 * progress.best_error:.2f} %"
+            text = f"epoch {progress.epoch + 1}/{recipe.epochs}, loss {progress.loss:.3f}{best}"
             bar.update(task, total=progress.steps, completed=progress.step, description=text)
 
         try:
             fitted = train.fit(dataset, classifier, key=secret, recipe=recipe, on_step=show)
         except KeyboardInterrupt:
+            bar.stop()
             print("stopped before the first epoch was over: there is nothing to keep", file=sys.stderr)
             return 130
 
@@ -179,9 +181,13 @@ def _training_key(model: str, folder: Path, path: Path | None, publish: bool) ->
     """The key to train with, kept before training starts, and its file's name if it is public."""
     length = 28 * 28
     public_path = folder / f"{model}.key.json"
+    given = keys.Key.load(path, length=length) if path else None
     if publish and public_path.exists():
-        return keys.Key.load(public_path, length=length, public=True), public_path.name
-    key = keys.Key.load(path, length=length) if path else keys.Key.generate(length)
+        published = keys.Key.load(public_path, length=length, public=True)
+        if given and given.fingerprint != published.fingerprint:
+            raise ValueError(f"{public_path} is another key than {path}; remove one of them")
+        return published, public_path.name
+    key = given or keys.Key.generate(length)
     if publish:
         key.save(public_path, public=True)
     elif not zoo.user_key_path(key.fingerprint).exists():

@@ -25,9 +25,10 @@ def predict(model: nn.Module, images: Tensor) -> Tensor:
     check_images(images)
     with torch.inference_mode():
         logits: Tensor = model(images).float()
+        probabilities = logits.softmax(1)
     if not bool(torch.isfinite(logits).all()):
         raise ValueError("the model returned logits that are not finite, so nothing can be said of these images")
-    return logits.softmax(1)
+    return probabilities
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,8 @@ class Verdict:
 
     @property
     def says_nothing(self) -> bool:
-        """Whether this is no evidence on the defence: the attack failed on the model it was crafted on."""
-        return not self.crafted_success and self.crafted_on != self.evaluated_on
+        """Whether this is no evidence on the defence: not fooled, but the attack failed where it was crafted too."""
+        return not self.crafted_success and self.crafted_on != self.evaluated_on and not self.fooled
 
     def outcome(self) -> str:
         """One or two words: "fooled", "still right", "was wrong before", or "no evidence"."""

@@ -31,6 +31,7 @@ from kerckhoffs.checks import FileRefused
 FORMAT = "kerckhoffs-key-1"
 SECRET_BYTES = 32  # what HKDF-SHA256 and ChaCha20 carry: a longer secret adds nothing
 _MAX_FILE_BYTES = 64 * 2**20
+_MAX_LENGTH = 2**21  # what a file of that size holds: three channels of 836 x 836
 
 
 def home() -> Path:
@@ -221,8 +222,8 @@ def _short(value: object) -> str:
 
 
 def _check_length(length: int) -> None:
-    if length < 2:
-        raise ValueError(f"length must be at least 2, but is {length}")
+    if not 2 <= length <= _MAX_LENGTH:
+        raise ValueError(f"length must be between 2 and {_MAX_LENGTH}, but is {length}")
 
 
 def load_secret(path: str | Path) -> bytes:

@@ -17,7 +17,14 @@ class Distances:
 
 
 def distances(images: Tensor, adversarial: Tensor) -> Distances:
-    """Measure adversarial - images, both (N, C, H, W); a pixel is changed if any of its channels is."""
+    """Measure adversarial - images, both (N, C, H, W); a pixel is changed if any of its channels is.
+
+    Raises:
+        ValueError: if the shapes differ.
+    """
+    if images.shape != adversarial.shape:
+        shapes = tuple(images.shape), tuple(adversarial.shape)
+        raise ValueError(f"images and adversarial must have the same shape, but have {shapes[0]} and {shapes[1]}")
     delta = adversarial - images
     changed = delta.abs().amax(1) > CHANGED  # (N, H, W)
     return Distances(
@@ -31,11 +38,13 @@ def wilson(wrong: int, total: int, level: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval of an error of `wrong` among `total` independent examples, in [0, 1].
 
     Raises:
-        ValueError: unless 0 <= wrong <= total and total >= 1.
+        ValueError: unless 0 <= wrong <= total, total >= 1 and 0 < level < 1.
     """
     from scipy.stats import binomtest  # half a second, and only some pages need it
 
     if not 0 <= wrong <= total or total < 1:
         raise ValueError(f"wrong must be between 0 and total, but is {wrong} of {total}")
+    if not 0 < level < 1:
+        raise ValueError(f"level must be between 0 and 1, but is {level}")
     interval = binomtest(wrong, total).proportion_ci(confidence_level=level, method="wilson")
     return float(interval.low), float(interval.high)

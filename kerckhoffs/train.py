@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from math import inf, pi
+from math import pi
 
 import torch
 from torch import Tensor, nn
@@ -50,11 +50,11 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name, low in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
-            if type(getattr(self, name)) is not int or getattr(self, name) < low:
+            if type(getattr(self, name)) is not int or not low <= getattr(self, name) < 2**63 - 1:
                 raise ValueError(f"{name} must be a whole number from {low}, but is {getattr(self, name)}")
-        for name in ("weight_decay", "rotate", "shift"):
-            if not 0 <= getattr(self, name) < inf:
-                raise ValueError(f"{name} must be a number from 0, but is {getattr(self, name)}")
+        for name, high in (("weight_decay", 100), ("rotate", 180), ("shift", 28)):
+            if not 0 <= getattr(self, name) <= high:
+                raise ValueError(f"{name} must be between 0 and {high}, but is {getattr(self, name)}")
         for name in ("average", "scale"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in [0, 1), but is {getattr(self, name)}")

@@ -33,7 +33,8 @@ MANIFEST = "manifest.json"
 class ModelCard:
     """What is known of a trained classifier.
 
-    Errors are shares in [0, 1]. `command`, `training` and `versions` say how it was made.
+    Errors are shares in [0, 1]. `command`, `training` and `versions` say how it was made; the command names no
+    key, so it makes a keyed model anew only where its published key still lies in the folder.
     """
 
     id: str
@@ -203,6 +204,22 @@ _FIELD_TYPES: dict[str, Any] = {
     "test_samples": int,
     **dict.fromkeys(("training", "versions"), dict),
 }
+
+
+def check_folder(folder: str | Path) -> None:
+    """See that a model can be added to a folder, which need not exist; nothing is made.
+
+    Raises:
+        FileRefused: if it cannot be made or written, or holds a malformed manifest.
+    """
+    folder = Path(folder)
+    nearest = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    if not nearest.is_dir():
+        raise FileRefused(f"cannot write models to {folder}: {nearest} is not a folder")
+    if not os.access(nearest, os.W_OK):
+        raise FileRefused(f"cannot write models to {folder}: {nearest} is not writable")
+    if (folder / MANIFEST).exists():
+        models(folder)
 
 
 def _card(record: Any) -> ModelCard:

@@ -8,7 +8,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from kerckhoffs import zoo
+from kerckhoffs import data, zoo
+from kerckhoffs.keys import Key
 from kerckhoffs.ui.page import PAGES
 
 ROOT = Path(__file__).parent.parent
@@ -23,7 +24,9 @@ def fresh_caches():
 
 
 def opened(page="app.py"):
-    app = AppTest.from_file(str(ROOT / page), default_timeout=SECONDS).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=SECONDS).run()
+    if page != "app.py":
+        app.switch_page(page).run()
     assert not app.exception
     return app
 
@@ -113,14 +116,8 @@ def test_choosing_a_class_shows_a_sample_of_it():
     app = opened()
     app.segmented_control(key="mnist_class").set_value(3).run()
     assert not app.exception
-    _, labels = zoo_labels("mnist")
+    _, labels = data.load("mnist")
     assert labels[app.session_state["mnist_sample"]] == 3
-
-
-def zoo_labels(dataset):
-    from kerckhoffs import data
-
-    return data.load(dataset)
 
 
 def test_cw_waits_for_its_button_runs_in_a_worker_and_is_judged():
@@ -209,10 +206,8 @@ def test_a_broken_model_is_one_sentence_on_the_page_and_no_traceback(broken_mode
 
 
 def test_no_key_is_on_the_page():
-    from kerckhoffs.keys import Key
-
     app = opened()
     key = Key.load(zoo.shipped_folder() / "mnist-table1-keyed.key.json", public=True)
-    page = str(app.main) + str(app.sidebar) + str(app.session_state.filtered_state)
+    page = str(app.main) + str(app.sidebar) + str(app.session_state._state.filtered_state)
     assert repr(float(key.values[0]))[:12] not in page
     assert str(key.permutation()[:6].tolist())[1:-1] not in page

@@ -1,0 +1,229 @@
+import math
+import re
+from itertools import product
+
+import pytest
+import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
+from torch import nn
+
+from kerckhoffs.evaluate import Verdict, percent, predict, succeeded
+
+CLASSES = ("cat", "dog", "owl")
+CAT, DOG, OWL = range(3)
+CLASSICAL, KEYED = "classical classifier", "keyed classifier"
+
+
+class Says(nn.Module):
+    """Gives the same logits for every image."""
+
+    def __init__(self, *logits: float, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(torch.tensor(logits, dtype=dtype))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.logits.expand(len(images), -1)
+
+
+def verdict(
+    before: int = CAT,
+    after: int = CAT,
+    *,
+    target: int | None = None,
+    crafted_success: bool = True,
+    crafted_on: str = CLASSICAL,
+    evaluated_on: str = KEYED,
+    confidence: float = 0.75,
+) -> Verdict:
+    """A verdict on the picture of a cat."""
+    return Verdict(crafted_on, evaluated_on, CAT, target, before, after, confidence, crafted_success)
+
+
+# Predictions
+
+IMAGES = torch.full((2, 1, 3, 3), 0.5)
+
+
+def test_probabilities_are_the_softmax_of_the_logits():
+    found = predict(Says(math.log(1), math.log(2), math.log(5)), IMAGES)
+    assert torch.allclose(found, torch.tensor([[0.125, 0.25, 0.625]] * 2))
+
+
+def test_probabilities_are_float32_whatever_the_model_computes_in():
+    found = predict(Says(0.0, 1.0, 3.0, dtype=torch.bfloat16), IMAGES)
+    assert found.dtype == torch.float32
+    assert torch.allclose(found.sum(1), torch.ones(2), atol=1e-6)
+
+
+def test_large_logits_give_certainty_and_not_nan():
+    assert predict(Says(1e4, 0.0), IMAGES).tolist() == [[1.0, 0.0]] * 2
+
+
+def test_judging_leaves_no_gradients():
+    network = nn.Sequential(nn.Flatten(), nn.Linear(9, 3))
+    assert not predict(network, IMAGES).requires_grad
+
+
+def test_images_at_exactly_0_and_1_are_accepted():
+    assert predict(Says(0.0, 1.0), torch.tensor([0.0, 1.0]).reshape(2, 1, 1, 1)).shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        ([[0.5]], "images must be a torch.Tensor, but is a list"),
+        (IMAGES.double(), "images must be float32, but is float64"),
+        ((255 * IMAGES).to(torch.uint8), "images must be float32, but is uint8"),
+        (IMAGES[0], "images must have shape (N, C, H, W) with no empty side, but has (1, 3, 3)"),
+        (IMAGES[:0], "images must have shape (N, C, H, W) with no empty side, but has (0, 1, 3, 3)"),
+        (IMAGES * 255, "images must lie in [0, 1], but range from 127.5 to 127.5"),
+        (IMAGES - 0.75, "images must lie in [0, 1], but range from -0.25 to -0.25"),
+        (IMAGES.where(torch.eye(3) == 0, math.nan), "images must be finite, but 6 values are NaN or infinite"),
+        (IMAGES.where(torch.eye(3) == 0, math.inf), "images must be finite, but 6 values are NaN or infinite"),
+    ],
+    ids=["list", "float64", "bytes", "no batch", "empty", "0 to 255", "negative", "nan", "infinite"],
+)
+def test_images_that_are_none_are_refused_with_what_is_wrong(images, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        predict(Says(0.0, 1.0), images)
+
+
+@pytest.mark.parametrize("logit", [math.nan, math.inf, -math.inf])
+def test_logits_that_are_not_finite_are_refused(logit):
+    with pytest.raises(ValueError, match="logits that are not finite"):
+        predict(Says(0.0, logit), IMAGES)
+
+
+# Verdicts
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "crafted_success", "outcome"),
+    [
+        (CAT, DOG, True, "fooled"),
+        (CAT, DOG, False, "fooled"),
+        (CAT, CAT, True, "still right"),
+        (CAT, CAT, False, "no evidence"),
+        (DOG, DOG, True, "was wrong before"),
+        (DOG, OWL, True, "was wrong before"),
+        (DOG, CAT, True, "was wrong before"),
+        (DOG, DOG, False, "was wrong before"),
+    ],
+)
+def test_the_outcome_follows_from_before_after_and_the_attack(before, after, crafted_success, outcome):
+    found = verdict(before, after, crafted_success=crafted_success)
+    assert found.outcome() == outcome
+    assert found.fooled == (outcome == "fooled")
+
+
+def test_only_a_model_that_was_right_can_be_fooled():
+    for before, after in product(range(3), range(3)):
+        assert verdict(before, after).fooled == (before == CAT and after != CAT)
+
+
+@pytest.mark.parametrize("model", [CLASSICAL, KEYED])
+def test_an_attack_that_failed_on_the_model_it_is_judged_on_is_evidence(model):
+    found = verdict(crafted_success=False, crafted_on=model, evaluated_on=model)
+    assert not found.says_nothing
+    assert found.outcome() == "still right"
+    assert "says nothing" not in found.sentence(CLASSES)
+
+
+def test_an_attack_that_failed_where_it_was_crafted_says_nothing_of_another_model():
+    found = verdict(crafted_success=False)
+    assert found.says_nothing
+    assert found.sentence(CLASSES).endswith(
+        "The attack failed on the classical classifier, so this says nothing about the defence."
+    )
+    assert not verdict(crafted_success=True).says_nothing
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        (verdict(CAT, DOG), "cat is now read as dog (75.0 %)."),
+        (verdict(CAT, DOG, target=DOG), "cat is now read as dog (75.0 %)."),
+        (verdict(CAT, DOG, target=OWL), "cat is now read as dog (75.0 %), though not as the target owl."),
+        (verdict(CAT, CAT), "still read as cat (75.0 %)."),
+        (verdict(CAT, CAT, target=OWL), "still read as cat (75.0 %)."),
+        (verdict(DOG, OWL), "wrong before the attack too (dog for cat), now read as owl (75.0 %)."),
+        (verdict(CAT, DOG, confidence=0.99999), "cat is now read as dog (> 99.9 %)."),
+    ],
+)
+def test_the_sentence_says_what_became_of_the_example(found, sentence):
+    assert (
+        found.sentence(CLASSES) == f"Crafted on the classical classifier, evaluated on the keyed classifier: {sentence}"
+    )
+
+
+def test_class_0_is_named_as_a_missed_target_like_any_other():
+    found = Verdict(KEYED, KEYED, OWL, CAT, OWL, DOG, 0.75, True)
+    assert found.sentence(CLASSES).endswith(": owl is now read as dog (75.0 %), though not as the target cat.")
+
+
+@pytest.mark.parametrize("crafted_success", [True, False])
+@pytest.mark.parametrize("target", [None, DOG])
+@pytest.mark.parametrize(("crafted_on", "evaluated_on"), list(product((CLASSICAL, KEYED), repeat=2)))
+def test_every_sentence_names_both_models_and_is_one_ended_sentence(crafted_on, evaluated_on, target, crafted_success):
+    for before, after in product(range(3), range(3)):
+        found = verdict(
+            before,
+            after,
+            target=target,
+            crafted_success=crafted_success,
+            crafted_on=crafted_on,
+            evaluated_on=evaluated_on,
+        )
+        sentence = found.sentence(CLASSES)
+        assert sentence.startswith(f"Crafted on the {crafted_on}, evaluated on the {evaluated_on}: ")
+        assert sentence.endswith(".")
+        assert ".." not in sentence
+        assert CLASSES[after] in sentence
+
+
+# Success
+
+
+@pytest.mark.parametrize(
+    ("prediction", "target", "success"),
+    [(CAT, None, False), (DOG, None, True), (DOG, DOG, True), (OWL, DOG, False), (CAT, DOG, False)],
+)
+def test_an_attack_succeeds_at_its_target_or_without_one_at_any_wrong_class(prediction, target, success):
+    assert succeeded(prediction, CAT, target) is success
+
+
+def test_class_0_is_a_target_like_any_other():
+    assert succeeded(CAT, DOG, target=CAT)
+    assert not succeeded(OWL, DOG, target=CAT)
+
+
+# Shares for people
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0, "0.0 %"),
+        (1, "100.0 %"),
+        (0.5, "50.0 %"),
+        (0.1234, "12.3 %"),
+        (0.001, "0.1 %"),
+        (0.0009, "< 0.1 %"),
+        (0.999, "99.9 %"),
+        (0.9991, "> 99.9 %"),
+    ],
+)
+def test_a_share_is_said_with_one_decimal(share, text):
+    assert percent(share) == text
+
+
+@given(st.floats(0, 1, exclude_min=True, exclude_max=True))
+@example(math.nextafter(1, 0))
+@example(math.nextafter(0, 1))
+@example(math.nextafter(0.999, 1))
+@example(math.nextafter(0.999, 0))
+@example(math.nextafter(0.001, 0))
+@example(math.nextafter(0.001, 1))
+def test_a_share_is_never_rounded_to_certainty_or_impossibility(share):
+    assert percent(share) not in ("100.0 %", "0.0 %")

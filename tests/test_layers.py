@@ -1,0 +1,159 @@
+"""Imports go one way, and what is heavy or dangerous stays where it belongs."""
+
+import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+# From top to bottom: a part may import what is beside or below it, and no two modules import each other.
+LAYERS = [
+    {"app", "pages", "benchmarks"},
+    {"kerckhoffs.ui", "kerckhoffs.cli", "kerckhoffs.__main__"},
+    {"kerckhoffs.plots", "kerckhoffs.evaluate", "kerckhoffs.runs"},
+    {f"kerckhoffs.{name}" for name in ("attacks", "knowledge", "defences", "zoo", "data", "train")},
+    {
+        "kerckhoffs",  # the version
+        *(f"kerckhoffs.{name}" for name in ("transforms", "classifiers", "keys", "metrics")),
+        *(f"kerckhoffs.{name}" for name in ("images", "checks", "paper", "torchvision_import")),
+    },
+]
+EXCEPTIONS = {
+    # a network is built for the classes and the image shape of its set
+    ("kerckhoffs.classifiers", "kerckhoffs.data"),
+}
+PICKLES = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve"}
+READ_PICKLES = {("torch", "load"), ("pandas", "read_pickle"), ("pd", "read_pickle")}
+
+SOURCES = [
+    ROOT / "app.py",
+    *sorted(path for folder in ("pages", "benchmarks", "kerckhoffs") for path in (ROOT / folder).rglob("*.py")),
+]
+every_source = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def module(path: Path) -> str:
+    """The dotted name of a source file."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module(path) for path in SOURCES}
+
+
+def imports(source: str) -> set[str]:
+    """The modules that a source imports, wherever in it; a name taken from a package may be a module."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: imports are absolute here"
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            inside = names & MODULES
+            found |= inside | ({node.module} if names - inside else set())
+    return found
+
+
+def part(name: str) -> str:
+    """The unit that has a layer: app, pages, kerckhoffs.ui, kerckhoffs.attacks, ..."""
+    return ".".join(name.split(".")[: 2 if name.startswith("kerckhoffs.") else 1])
+
+
+def layer(name: str) -> int:
+    """How far below the top a module is."""
+    [found] = [depth for depth, parts in enumerate(LAYERS) if part(name) in parts]
+    return found
+
+
+def top_packages(source: str) -> set[str]:
+    return {name.split(".")[0] for name in imports(source)}
+
+
+def ours(path: Path) -> set[str]:
+    return {name for name in imports(path.read_text()) if name.split(".")[0] == "kerckhoffs"}
+
+
+def test_imports_are_found_inside_functions_and_from_packages():
+    source = "from kerckhoffs import zoo, __version__\ndef f():\n    import scipy.stats as s\n    from torch import nn"
+    assert imports(source) == {"kerckhoffs.zoo", "kerckhoffs", "scipy.stats", "torch"}
+
+
+def test_every_module_has_exactly_one_layer():
+    parts = sorted({part(name) for name in MODULES})
+    assert {name: sum(name in each for each in LAYERS) for name in parts} == dict.fromkeys(parts, 1)
+
+
+@every_source
+def test_imports_go_down_only(path):
+    name = module(path)
+    upward = {other for other in ours(path) if layer(other) < layer(name)}
+    assert {(part(name), part(other)) for other in upward} <= EXCEPTIONS
+
+
+def test_every_exception_is_still_needed():
+    for importer, imported in EXCEPTIONS:
+        assert imported in {part(name) for path in SOURCES if part(module(path)) == importer for name in ours(path)}
+
+
+def test_no_two_modules_import_each_other():
+    graph = {module(path): ours(path) - {module(path)} for path in SOURCES}
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "kerckhoffs" / "attacks").glob("*.py")), ids=lambda path: path.name)
+def test_attacks_know_nothing_of_keys_defences_or_evaluation(path):
+    assert {part(name) for name in ours(path)} <= {"kerckhoffs.attacks", "kerckhoffs.checks"}
+
+
+@every_source
+def test_only_the_pages_and_what_they_share_import_streamlit(path):
+    if part(module(path)) not in ("app", "pages", "kerckhoffs.ui"):
+        assert "streamlit" not in top_packages(path.read_text())
+
+
+def unpickling(source: str) -> list[str]:
+    """What in a source can unpickle."""
+    found = sorted(top_packages(source) & PICKLES)
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            found += [f"{node.value.id}.{node.attr}"] * ((node.value.id, node.attr) in READ_PICKLES)
+        elif isinstance(node, ast.ImportFrom):
+            found += [f"{node.module}.{each.name}" for each in node.names if (node.module, each.name) in READ_PICKLES]
+        elif isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+            found += ["allow_pickle"] * (not isinstance(node.value, ast.Constant) or node.value.value is not False)
+    return found
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import pickle",
+        "def f():\n    from pickle import loads",
+        "import torch\ntorch.load('x')",
+        "import torch\nread = torch.load",
+        "from torch import load",
+        "np.load('x', allow_pickle=True)",
+        "pd.read_pickle('x')",
+    ],
+)
+def test_unpickling_is_noticed(source):
+    assert unpickling(source)
+
+
+@every_source
+def test_nothing_is_ever_unpickled(path):
+    assert unpickling(path.read_text()) == []
+
+
+def test_what_every_page_imports_loads_nothing_slow():
+    program = (
+        "import sys, kerckhoffs.attacks, kerckhoffs.zoo, kerckhoffs.evaluate\n"
+        "slow = {'torchvision', 'torchattacks', 'scipy.stats', 'streamlit'}\n"
+        "print(sorted(slow & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
