@@ -109,7 +109,7 @@ def main() -> None:
                 print(f"; CW l2 first step {first:.2f} s, done {whole:.2f} s; peak memory {peak_memory(server)} MiB")
             finally:
                 page.close()
-                server.terminate()
+                server.kill()
                 server.wait()
         browser.close()
 

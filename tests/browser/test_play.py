@@ -40,7 +40,7 @@ def address():
             assert any("URL:" in line for line in server.stdout), "the app ended before it served"
             yield f"http://127.0.0.1:{port}"
         finally:
-            server.terminate()
+            server.kill()  # Streamlit may wait for a closing connection for long
 
 
 @pytest.fixture(scope="module")
