@@ -9,7 +9,7 @@ from kerckhoffs.data import DATASETS
 from kerckhoffs.knowledge import KNOWLEDGE
 from kerckhoffs.ui import controls, panels
 from kerckhoffs.ui.jobs import Job, keep_one
-from kerckhoffs.ui.page import DEMONSTRATION, sentences, start
+from kerckhoffs.ui.page import end, sentences, start
 from kerckhoffs.ui.play import Experiment, compare, craft, samples
 
 # What the page opens on: an attack that flips the classical classifier (a test holds that).
@@ -153,4 +153,4 @@ st.markdown(
 )
 with sentences():
     show(*choose())
-st.caption(DEMONSTRATION)
+end()

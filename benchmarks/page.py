@@ -25,7 +25,7 @@ def complete(page: Page) -> None:
     """Wait for the whole picture."""
     expect(page.get_by_text("Crafted on the")).to_have_count(2)
     expect(page.locator("[data-testid=stMain] [data-testid=stImage] img")).to_have_count(6)
-    expect(page.locator(".js-plotly-plot .bars")).to_have_count(2)
+    expect(page.locator(".js-plotly-plot .trace.bars")).to_have_count(4)
 
 
 def start(port: int, cores: set[int]) -> subprocess.Popen[bytes]:
@@ -56,7 +56,7 @@ def move_epsilon(page: Page, moves: int) -> list[float]:
     for number in range(moves):
         began = time.perf_counter()
         slider.press("ArrowRight" if number < moves // 2 else "ArrowLeft")
-        value = float(slider.get_attribute("aria-valuenow") or "nan")
+        value = float(slider.input_value())
         expect(page.get_by_text(f"full colour is a change of {value:.3f}")).to_be_visible()
         seconds.append(time.perf_counter() - began)
     return seconds

@@ -5,7 +5,7 @@ import streamlit as st
 
 from kerckhoffs import paper, zoo
 from kerckhoffs.metrics import wilson
-from kerckhoffs.ui.page import DEMONSTRATION, sentences, start
+from kerckhoffs.ui.page import end, sentences, start
 
 
 def table() -> pd.DataFrame:
@@ -36,4 +36,4 @@ with sentences():
         "interval. Training chose by the validation samples only; the test samples were looked at once."
     )
     st.dataframe(table(), hide_index=True, height="content")
-st.caption(DEMONSTRATION)
+end()

@@ -136,16 +136,21 @@ def margins(logits: Tensor, labels: Tensor, targeted: bool) -> Tensor:
         raise ValueError(
             f"labels must be below {logits.shape[1]}, the number of classes, but one is {int(labels.max())}"
         )
-    own = logits.gather(1, labels[:, None]).squeeze(1)
-    others = logits.scatter(1, labels[:, None], -torch.inf).amax(1)
+    column = labels[:, None]
+    own = logits.gather(1, column).squeeze(1)
+    others = logits.scatter(1, column, -torch.inf).amax(1)
     return others - own if targeted else own - others
 
 
-def fooled(logits: Tensor, labels: Tensor, targeted: bool, confidence: float = 0.0) -> Tensor:
-    """Where the margin is beaten by at least `confidence`, (N,) bool.
+def beaten(margin: Tensor, logits: Tensor, confidence: float = 0.0) -> Tensor:
+    """Where margins (N,) of logits (N, K) are beaten by at least `confidence`, (N,) bool.
 
     A hair more is asked for than equality (1e-5 of the largest logit), because the logits of one image differ by
     rounding from batch to batch, and a success must stay one when the image is judged alone.
     """
-    slack = 1e-5 * logits.detach().abs().amax(1)
-    return margins(logits.detach(), labels, targeted) + confidence < -slack
+    return margin + confidence < -1e-5 * logits.abs().amax(1)
+
+
+def fooled(logits: Tensor, labels: Tensor, targeted: bool, confidence: float = 0.0) -> Tensor:
+    """Where the model says what the attack wants, by at least `confidence`, (N,) bool; see `beaten`."""
+    return beaten(margins(logits, labels, targeted), logits, confidence)

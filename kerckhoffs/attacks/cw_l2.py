@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import OnStep, Step, check_inputs, fooled, margins
+from kerckhoffs.attacks.base import OnStep, Step, beaten, check_inputs, fooled, margins
 
 BETA1, BETA2, ADAM_EPSILON = 0.9, 0.999, 1e-8
 SHRINK = 0.999999  # keeps atanh finite, and its gradient alive, at pixels that are exactly 0 or 1
@@ -127,39 +127,44 @@ def _solve(
 ) -> tuple[Tensor, bool]:
     """One solve with the present c: which samples (M,) succeeded, and whether the caller stopped it."""
     succeeded = torch.zeros(len(search.const), dtype=torch.bool, device=search.const.device)
-    origin = _image(search.start)  # x0 is what the round trip through tanh makes of x
-    trial = origin.clone()
-    running = torch.arange(len(search.const), device=search.const.device)  # samples still in this solve
+    trial = _image(search.start)
+    # What follows holds the samples that are still in this solve, and shrinks as they leave it.
+    running = torch.arange(len(search.const), device=search.const.device)
+    labels, const = search.labels, search.const
+    origin = trial.clone()  # x0 is what the round trip through tanh makes of x
     w, mean, variance = search.w.clone(), torch.zeros_like(search.w), torch.zeros_like(search.w)
-    checkpoint = torch.full_like(search.const, math.inf)  # each sample's loss at the last check
+    checkpoint = torch.full_like(const, math.inf)  # each sample's loss at the last check
     for step in range(max_iterations):
         with torch.enable_grad():
             w.requires_grad_(True)
             x = _image(w)
             logits = model(x)
-            l2 = (x - origin[running]).square().flatten(1).sum(1)
-            penalty = (margins(logits, search.labels[running], targeted) + confidence).clamp_min(0)
-            loss = l2 + search.const[running] * penalty
+            margin = margins(logits, labels, targeted)
+            l2 = (x - origin).square().flatten(1).sum(1)
+            loss = l2 + const * (margin + confidence).clamp_min(0)
             (gradient,) = torch.autograd.grad(loss.sum(), w)
         w, x, l2, loss = w.detach(), x.detach(), l2.detach(), loss.detach()
-        success = fooled(logits, search.labels[running], targeted, confidence)
-        better = success & (l2 < search.best_l2[running])
-        search.best[running[better]], search.best_l2[running[better]] = x[better], l2[better]
-        succeeded[running[success]] = True
+        success = beaten(margin.detach(), logits.detach(), confidence)
+        if bool(success.any()):
+            succeeded[running[success]] = True
+            better = success & (l2 < search.best_l2[running])
+            search.best[running[better]], search.best_l2[running[better]] = x[better], l2[better]
         trial[running] = x
         if report(done_before + step + 1, trial):
             return succeeded, True
         if step % max(max_iterations // 10, 1) == 0:
             falling = loss <= 0.9999 * checkpoint
-            running, checkpoint, w, gradient = running[falling], loss[falling], w[falling], gradient[falling]
-            mean, variance = mean[falling], variance[falling]
+            search.w[running] = w
+            checkpoint = loss[falling]
+            running, labels, const, origin = running[falling], labels[falling], const[falling], origin[falling]
+            w, gradient, mean, variance = w[falling], gradient[falling], mean[falling], variance[falling]
             if len(running) == 0:
                 break
-        mean = BETA1 * mean + (1 - BETA1) * gradient
-        variance = BETA2 * variance + (1 - BETA2) * gradient.square()
+        mean.lerp_(gradient, 1 - BETA1)
+        variance.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
         rate = learning_rate * math.sqrt(1 - BETA2 ** (step + 1)) / (1 - BETA1 ** (step + 1))
-        w = w - rate * mean / (variance.sqrt() + ADAM_EPSILON)
-        search.w[running] = w
+        w.addcdiv_(mean, variance.sqrt().add_(ADAM_EPSILON), value=-rate)
+    search.w[running] = w.detach()
     return succeeded, False
 
 

@@ -4,6 +4,7 @@ A worker never calls Streamlit. It reports its progress to its Job and learns fr
 stop: because someone pressed the button, or because no page has asked after it for a while (the tab was closed).
 """
 
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import streamlit as st
+import torch
 from torch import Tensor
 
 from kerckhoffs.attacks import Step
@@ -18,6 +20,7 @@ from kerckhoffs.attacks import Step
 WORKERS = 2
 WAITING = 8  # jobs in all, running and waiting; more are refused
 ORPHANED_SECONDS = 20.0
+SWITCH_SECONDS = 0.0005
 
 
 class Job:
@@ -89,7 +92,11 @@ class Jobs:
     """The pool."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="attack")
+        # A worker gives Python's lock up at every tensor operation, and while a page is drawn it waits for the lock
+        # each time: 5 ms by default, far longer than the operation.
+        sys.setswitchinterval(SWITCH_SECONDS)
+        # One image at a time gains nothing from more threads, which would wait for each other and for the pages.
+        self._pool = ThreadPoolExecutor(WORKERS, "attack", initializer=torch.set_num_threads, initargs=(1,))
         self._jobs: set[Job] = set()
         self._lock = threading.Lock()
 

@@ -1,7 +1,7 @@
 """The frame of every page: settings, style, navigation, and errors as sentences.
 
-A page calls `start` before anything else and puts the rest inside `sentences`. To add a page, write its file in
-pages/ and its line in PAGES.
+A page calls `start` before anything else, puts the rest inside `sentences`, and calls `end` last. To add a page,
+write its file in pages/ and its line in PAGES.
 """
 
 from collections.abc import Iterator
@@ -49,6 +49,11 @@ def start(title: str) -> None:
     with st.sidebar, st.container(horizontal=True, gap="small"):
         for path, label, icon in PAGES:
             st.page_link(path, label=label, icon=icon)
+
+
+def end() -> None:
+    """Say that the keys are public; the last call of every page."""
+    st.caption(DEMONSTRATION)
 
 
 @contextmanager
