@@ -28,6 +28,7 @@ def choose() -> tuple[Experiment, Tensor, int]:
             default="mnist",
             required=True,
             key="dataset",
+            persist_state="session",
         )
         classifier = st.segmented_control(
             "Network",
@@ -36,10 +37,17 @@ def choose() -> tuple[Experiment, Tensor, int]:
             default="table1",
             required=True,
             key="classifier",
+            persist_state="session",
             help=" ".join(f"**{each.name}**: {each.summary}" for each in CLASSIFIERS.values()),
         )
         attack = st.segmented_control(
-            "Attack", list(ATTACKS), format_func=lambda i: ATTACKS[i].name, default="fgsm", required=True, key="attack"
+            "Attack",
+            list(ATTACKS),
+            format_func=lambda i: ATTACKS[i].name,
+            default="fgsm",
+            required=True,
+            key="attack",
+            persist_state="session",
         )
     classes = DATASETS[dataset].classes
     images, labels = samples(dataset)
@@ -52,6 +60,7 @@ def choose() -> tuple[Experiment, Tensor, int]:
             [None, *(i for i in range(len(classes)) if i != label)],
             format_func=lambda i: "any wrong class" if i is None else classes[i],
             key=f"target_{dataset}_{label}",
+            persist_state="session",
             help="Aim at one class (targeted), or at whatever is wrong (untargeted).",
         )
         knowledge = st.radio(
@@ -59,6 +68,7 @@ def choose() -> tuple[Experiment, Tensor, int]:
             list(KNOWLEDGE),
             format_func=lambda i: KNOWLEDGE[i].name,
             key="knowledge",
+            persist_state="session",
             help=" ".join(f"**{each.name}.** {each.summary}" for each in KNOWLEDGE.values()),
         )
     experiment = Experiment(dataset, classifier, index, attack, options, target, knowledge)

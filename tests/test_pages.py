@@ -120,6 +120,22 @@ def test_choosing_a_class_shows_a_sample_of_it():
     assert labels[app.session_state["mnist_sample"]] == 3
 
 
+def test_what_was_chosen_is_still_there_after_a_visit_to_another_page():
+    app = opened()
+    app.segmented_control(key="dataset").set_value("fashion-mnist").run()
+    app.slider(key="fgsm_epsilon").set_value(0.07).run()
+    app.segmented_control(key="fashion-mnist_class").set_value(3).run()
+    app.button(key="fashion-mnist_thumb_2").click().run()
+    chosen = app.session_state["fashion-mnist_sample"]
+    app.switch_page("pages/classifiers.py").run()
+    app.switch_page("app.py").run()
+    assert not app.exception
+    assert app.segmented_control(key="dataset").value == "fashion-mnist"
+    assert app.segmented_control(key="fashion-mnist_class").value == 3
+    assert app.slider(key="fgsm_epsilon").value == 0.07
+    assert app.session_state["fashion-mnist_sample"] == chosen
+
+
 def test_cw_waits_for_its_button_runs_in_a_worker_and_is_judged():
     app = opened()
     app.segmented_control(key="attack").set_value("cw_l2").run()

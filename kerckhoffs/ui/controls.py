@@ -18,7 +18,7 @@ STRIP = 12  # thumbnails at a time
 def option(choice: Option, prefix: str, default: Any = None) -> Any:
     """The widget of one option of an attack: a slider where the range is short, a number otherwise."""
     value = choice.default if default is None else default
-    shared: dict[str, Any] = {"key": f"{prefix}_{choice.name}", "help": choice.help}
+    shared: dict[str, Any] = {"key": f"{prefix}_{choice.name}", "help": choice.help, "persist_state": "session"}
     name = choice.name.replace("_", " ")
     if choice.type is bool:
         return st.toggle(name, value, **shared)
@@ -34,7 +34,7 @@ def sample(images: Tensor, labels: Tensor, classes: Sequence[str], prefix: str, 
     chosen_key, page_key, class_key = f"{prefix}_sample", f"{prefix}_page", f"{prefix}_class"
     state = st.session_state
     state.setdefault(chosen_key, opening)
-    state.setdefault(class_key, int(labels[opening]))
+    state.setdefault(class_key, int(labels[state[chosen_key]]))
     state.setdefault(page_key, 0)
 
     def choose(index: int) -> None:
@@ -53,6 +53,7 @@ def sample(images: Tensor, labels: Tensor, classes: Sequence[str], prefix: str, 
         format_func=lambda i: classes[i],
         key=class_key,
         required=True,
+        persist_state="session",
         on_change=choose_class,
         label_visibility="collapsed",
     )
