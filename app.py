@@ -21,34 +21,10 @@ LIVE_SECONDS = 0.25
 def choose() -> tuple[Experiment, Tensor, int]:
     """Read the sidebar and the strip: the experiment, its image (1, 1, 28, 28) and its true class."""
     with st.sidebar:
-        dataset = st.segmented_control(
-            "Data",
-            list(DATASETS),
-            format_func=lambda i: DATASETS[i].name,
-            default="mnist",
-            required=True,
-            key="dataset",
-            persist_state="session",
-        )
-        classifier = st.segmented_control(
-            "Network",
-            list(CLASSIFIERS),
-            format_func=lambda i: CLASSIFIERS[i].name,
-            default="table1",
-            required=True,
-            key="classifier",
-            persist_state="session",
-            help=" ".join(f"**{each.name}**: {each.summary}" for each in CLASSIFIERS.values()),
-        )
-        attack = st.segmented_control(
-            "Attack",
-            list(ATTACKS),
-            format_func=lambda i: ATTACKS[i].name,
-            default="fgsm",
-            required=True,
-            key="attack",
-            persist_state="session",
-        )
+        networks = " ".join(f"**{each.name}**: {each.summary}" for each in CLASSIFIERS.values())
+        dataset = controls.entry("Data", DATASETS, "mnist", key="dataset")
+        classifier = controls.entry("Network", CLASSIFIERS, "table1", key="classifier", help=networks)
+        attack = controls.entry("Attack", ATTACKS, "fgsm", key="attack")
     classes = DATASETS[dataset].classes
     images, labels = samples(dataset)
     index = controls.sample(images, labels, classes, dataset, OPENING_SAMPLE[dataset])
@@ -78,17 +54,13 @@ def choose() -> tuple[Experiment, Tensor, int]:
 def choose_options(attack: str) -> tuple[tuple[str, float | int | bool], ...]:
     """The attack's options, from the registry. FGSM shows its formula's image whether it fools or not."""
     opening = {"epsilon": OPENING_EPSILON}
-    fixed = {"perturb_all": True}
-    first, rest = [], []
-    for option in ATTACKS[attack].options:
-        if option.name not in fixed:
-            (first if len(first) < 1 else rest).append(option)
-    chosen = {option.name: controls.option(option, attack, opening.get(option.name)) for option in first}
+    fixed = {option.name: True for option in ATTACKS[attack].options if option.name == "perturb_all"}
+    first, *rest = (option for option in ATTACKS[attack].options if option.name not in fixed)
+    chosen = fixed | {first.name: controls.option(first, attack, opening.get(first.name))}
     if rest:
         with st.popover("More options", icon=":material/tune:", width="stretch"):
             chosen |= {option.name: controls.option(option, attack) for option in rest}
-    known = {option.name for option in ATTACKS[attack].options}
-    return tuple((chosen | {name: value for name, value in fixed.items() if name in known}).items())
+    return tuple(chosen.items())
 
 
 def show(experiment: Experiment, image: Tensor, label: int) -> None:

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -13,6 +13,21 @@ from kerckhoffs import plots
 from kerckhoffs.attacks import Option
 
 STRIP = 12  # thumbnails at a time
+
+
+def entry(label: str, registry: Mapping[str, Any], default: str, key: str, help: str | None = None) -> str:
+    """A choice of one entry of a registry, by its name; returns its id."""
+    chosen: str = st.segmented_control(
+        label,
+        list(registry),
+        format_func=lambda each: str(registry[each].name),
+        default=default,
+        required=True,
+        key=key,
+        help=help,
+        persist_state="session",
+    )
+    return chosen
 
 
 def option(choice: Option, prefix: str, default: Any = None) -> Any:
