@@ -1,8 +1,8 @@
 """Fit a classifier, classical or keyed.
 
 Every choice was made on the 5 000 validation samples; the test samples are looked at once, after training
-(benchmarks/README.md has the trials). The paper trains with Adam; here the weights are averaged on the way and
-the learning rate follows one cycle, because both lower the error of every one of the eight networks.
+(benchmarks/README.md has the trials). The paper's code trains with Adam at a constant rate; here the learning rate
+follows one cycle, and the weights are averaged on the way.
 """
 
 import time
