@@ -252,7 +252,9 @@ every_option = pytest.mark.parametrize(
 def test_an_option_out_of_range_or_of_another_type_is_refused(attack, option):
     arguments = (Linear((1, 2, 2)), torch.full((2, 1, 2, 2), 0.5), torch.zeros(2, dtype=torch.int64))
     wrong = ["0.5", None, 1 if option.type is bool else True]
-    if option.type is not bool:
+    if option.type is str:
+        wrong.append("another")
+    elif option.type is not bool:
         wrong += [option.low - 1, option.high + 1]
     if option.type is float:
         wrong.append(float("nan"))
@@ -263,7 +265,7 @@ def test_an_option_out_of_range_or_of_another_type_is_refused(attack, option):
 
 @every_attack
 def test_an_unknown_option_is_refused_with_the_known_ones(attack):
-    with pytest.raises(ValueError, match=f"{attack.id} has no option 'strength'; it has: {attack.options[0].name}"):
+    with pytest.raises(ValueError, match=f"{attack.id} has no option 'strength'; it has: "):
         attack.run(Constant(), torch.zeros(1, 1, 2, 2), torch.tensor([0]), strength=3)
 
 
@@ -271,8 +273,14 @@ def test_an_unknown_option_is_refused_with_the_known_ones(attack):
 def test_the_registry_tells_the_functions_options_and_defaults(attack):
     parameters = inspect.signature(attack.function).parameters
     given = {"model", "images", "labels", "targeted", "on_step"}
+    given |= ({"generator"} & set(parameters)) | ({"training"} & set(parameters))
+    assert attack.random == ("generator" in parameters)
+    assert (attack.kind == "universal") == ("training" in parameters)
     defaults = {name: each.default for name, each in parameters.items() if name not in given}
     assert defaults == {option.name: option.default for option in attack.options}
     assert all(each.kind is each.KEYWORD_ONLY for name, each in parameters.items() if name in defaults)
     assert ATTACKS[attack.id] is attack
-    assert all(option.help.endswith(".") for option in attack.options)
+    for option in attack.options:
+        option.check(option.default)
+        assert option.help.endswith(".")
+        assert option.when is None or option.when[0] in defaults

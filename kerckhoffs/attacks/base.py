@@ -7,7 +7,8 @@ An attack is a function
 from float32 images (N, C, H, W) in [0, 1] and int64 labels (N,) (the targets if targeted) to images of the same
 shape in [0, 1]. `model` maps images to logits (N, K) and is all that an attack ever sees: no key, no defence, no
 judge. An example that does not fool the model comes back unchanged, and so does an image that the model already
-misreads. An attack changes neither its inputs nor the model nor its mode nor any global seed.
+misreads. An attack changes neither its inputs nor the model nor its mode nor any global seed; one that draws random
+numbers takes `generator`, one that is fitted beforehand takes `training`.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.checks import check_images, check_labels
+from kerckhoffs.checks import check_choice, check_images, check_labels
 
 
 @dataclass(frozen=True)
@@ -42,17 +43,26 @@ OnStep = Callable[[Step], bool | None]
 
 @dataclass(frozen=True)
 class Option:
-    """An option of an attack: enough for a menu, a command line and a check."""
+    """An option of an attack: enough for a menu, a command line and a check.
+
+    Args:
+        type: bool, int, float or str.
+        low, high: the range of a number, both ends allowed.
+        choices: what a str may be.
+        when: the name and the value of the option that this one belongs to; None if it always counts.
+    """
 
     name: str
     type: type
     default: Any
-    low: float
-    high: float
     help: str
+    low: float = 0
+    high: float = 1
+    choices: tuple[str, ...] = ()
+    when: tuple[str, Any] | None = None
 
     def check(self, value: Any) -> None:
-        """Refuse a value of another type or outside [low, high].
+        """Refuse a value of another type, outside [low, high], or not among the choices.
 
         Raises:
             ValueError: naming the option and the value.
@@ -60,20 +70,27 @@ class Option:
         accepted = (int, float) if self.type is float else (self.type,)
         if type(value) not in accepted:
             raise ValueError(f"{self.name} must be of type {self.type.__name__}, but is {value!r}")
-        if not self.low <= value <= self.high:
+        if self.type is str:
+            check_choice(value, self.choices, self.name)
+        elif not self.low <= value <= self.high:
             raise ValueError(f"{self.name} must be between {self.low:g} and {self.high:g}, but is {value!r}")
+
+
+PERTURB_ALL = Option("perturb_all", bool, False, "Return failed examples too, as the paper's table counts.")
 
 
 @dataclass(frozen=True)
 class Attack:
-    """An entry of the registry.
+    """An entry of the registry. Each attack's file ends with its own; attacks/__init__.py lists them.
 
     Args:
         kind: "budget" (as wrong as possible within a size), "minimal" (the smallest that fools) or "universal"
-            (one perturbation for every image).
+            (one perturbation for every image, fitted beforehand).
         access: what the attack reads from the model: "gradients", "scores" or "labels".
         targeted: whether it can aim at a class.
-        cost: roughly how many gradients one image takes with the default options.
+        random: whether it draws random numbers, and so takes a generator.
+        source: the publication, and whose code runs where it is not ours.
+        cost: roughly how many gradients or queries one image takes with the default options.
     """
 
     id: str
@@ -86,6 +103,19 @@ class Attack:
     source: str
     cost: int
     function: Callable[..., Tensor]
+    random: bool = False
+
+    def check_options(self, **options: Any) -> None:
+        """Refuse an option that the attack does not have, or a value out of its range.
+
+        Raises:
+            ValueError: naming the option and the value.
+        """
+        known = {option.name: option for option in self.options}
+        for name, value in options.items():
+            if name not in known:
+                raise ValueError(f"{self.id} has no option {name!r}; it has: {', '.join(known) or 'none'}")
+            known[name].check(value)
 
     def run(
         self,
@@ -94,22 +124,115 @@ class Attack:
         labels: Tensor,
         *,
         targeted: bool = False,
+        generator: torch.Generator | None = None,
+        training: tuple[Tensor, Tensor] | None = None,
         on_step: OnStep | None = None,
         **options: Any,
     ) -> Tensor:
         """Run the attack with checked options; see this module for what goes in and comes out.
 
+        Args:
+            generator: where a random attack draws from; left out, one with seed 0. Others ignore it.
+            training: images and labels that a universal attack is fitted on; left out, the images it is shown.
+                Others ignore it.
+
         Raises:
             ValueError: on bad images or labels, an unknown option, or a value out of range.
         """
-        known = {option.name: option for option in self.options}
-        for name, value in options.items():
-            if name not in known:
-                raise ValueError(f"{self.id} has no option {name!r}; it has: {', '.join(known)}")
-            known[name].check(value)
+        self.check_options(**options)
         if targeted and not self.targeted:
             raise ValueError(f"{self.id} cannot be targeted")
-        return self.function(model, images, labels, targeted=targeted, on_step=on_step, **options)
+        extra: dict[str, Any] = {}
+        if self.random:
+            extra["generator"] = generator
+        if self.kind == "universal":
+            extra["training"] = training
+        return self.function(model, images, labels, targeted=targeted, on_step=on_step, **extra, **options)
+
+
+class Pursuit:
+    """The bookkeeping of a running attack: which images are open, the best example of each, and the progress.
+
+    The M open images are those that the model does not misread from the start. An attack works on `images`
+    (M, C, H, W) and `labels` (M,) alone, hands every success to `keep`, calls `report` after each step, and returns
+    `result()`, in which everything that has not been kept is as it came.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        targeted: bool,
+        on_step: OnStep | None,
+        *,
+        confidence: float = 0.0,
+        perturb_all: bool = False,
+    ) -> None:
+        """Check the inputs and look once at the clean images.
+
+        Args:
+            confidence: by how many logits the wrong class must lead.
+            perturb_all: open every image, and keep what does not succeed too: the attack's formula as it stands.
+
+        Raises:
+            ValueError: naming the argument that is wrong.
+        """
+        check_inputs(images, labels)
+        with torch.no_grad():
+            logits = model(images)
+            already = fooled(logits, labels, targeted, confidence)
+        self._all = images.detach()
+        self._on_step = on_step
+        self._perturb_all = perturb_all
+        self.open = (~already | perturb_all).nonzero().squeeze(1)  # (M,)
+        self.images = self._all[self.open]  # (M, C, H, W)
+        self.labels = labels[self.open]  # (M,)
+        self.logits = logits[self.open]  # (M, K) of the clean images
+        self.best = self.images.clone()  # (M, C, H, W)
+        self.size = self.images.new_full((len(self.open),), torch.inf)  # (M,) of the best, infinite without one
+        self._trial = self.images.clone()
+
+    def __len__(self) -> int:
+        return len(self.open)
+
+    def keep(self, examples: Tensor, success: Tensor, size: Tensor | None = None, rows: Tensor | None = None) -> None:
+        """Keep the successful examples that are smaller than the best so far; without sizes, all successful ones.
+
+        Args:
+            examples: (R, C, H, W).
+            success: (R,) bool, as `fooled` told of exactly these examples.
+            size: (R,) in the attack's norm.
+            rows: (R,) int64, which of the M open images these are; left out, all of them.
+        """
+        if rows is None:
+            rows = torch.arange(len(self.open), device=self.open.device)
+        size = torch.zeros_like(self.size[rows]) if size is None else size
+        better = (success | self._perturb_all) & (size <= self.size[rows])
+        self.best[rows[better]], self.size[rows[better]] = examples.detach()[better], size.detach()[better]
+
+    def report(self, done: int, total: int, trial: Tensor, rows: Tensor | None = None) -> bool:
+        """Tell the caller what is being tried, (R, C, H, W); true if it wants to stop."""
+        if self._on_step is None:
+            return False
+        if rows is None:
+            self._trial = trial.detach().clone()
+        else:
+            self._trial[rows] = trial.detach()
+        current = self._all.clone()
+        current[self.open] = self._trial
+        return bool(self._on_step(Step(done, total, current, self.result())))
+
+    def result(self) -> Tensor:
+        """The best example of each of the N images, (N, C, H, W); unchanged where there is none."""
+        result = self._all.clone()
+        result[self.open] = self.best
+        return result
+
+
+def generator_for(images: Tensor, generator: torch.Generator | None) -> torch.Generator:
+    """The caller's generator, or a fresh one with seed 0; never the global one."""
+    return torch.Generator(images.device).manual_seed(0) if generator is None else generator
 
 
 def check_inputs(images: Tensor, labels: Tensor) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import OnStep, Step, beaten, check_inputs, fooled, margins
+from kerckhoffs.attacks.base import Attack, OnStep, Option, Step, beaten, check_inputs, fooled, margins
 
 BETA1, BETA2, ADAM_EPSILON = 0.9, 0.999, 1e-8
 SHRINK = 0.999999  # keeps atanh finite, and its gradient alive, at pixels that are exactly 0 or 1
@@ -183,3 +183,23 @@ def _check_options(
             raise ValueError(f"{name} must be positive, but is {rate!r}")
     if not 0 <= confidence < math.inf:
         raise ValueError(f"confidence must be at least 0, but is {confidence!r}")
+
+
+CW_L2 = Attack(
+    id="cw_l2",
+    name="Carlini-Wagner l2",
+    norm="l2",
+    kind="minimal",
+    access="gradients",
+    targeted=True,
+    options=(
+        Option("confidence", float, 0.0, "By how many logits the wrong class must lead (kappa).", high=100.0),
+        Option("learning_rate", float, 1e-2, "Adam's step size.", low=1e-5),
+        Option("binary_search_steps", int, 9, "How many values of the constant c are tried.", low=1, high=20),
+        Option("max_iterations", int, 1000, "Gradient steps for each c, at most.", low=1, high=100_000),
+        Option("initial_const", float, 1e-3, "The first c.", low=1e-9, high=1e6),
+    ),
+    source="Carlini and Wagner 2017, section 6.A; the paper, equations (5) and (6)",
+    cost=5000,
+    function=cw_l2,
+)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import OnStep, Step, check_inputs, fooled
+from kerckhoffs.attacks.base import PERTURB_ALL, Attack, OnStep, Option, Pursuit, fooled
 
 
 def fgsm(
@@ -44,30 +44,21 @@ def fgsm(
     Raises:
         ValueError: naming the argument that is wrong.
     """
-    check_inputs(images, labels)
-    if not 0 <= epsilon <= 1:  # NaN too
-        raise ValueError(f"epsilon must be between 0 and 1, but is {epsilon!r}")
-    images = images.detach()
-    with torch.no_grad():
-        already = fooled(model(images), labels, targeted)
-    open_ = torch.ones_like(already) if perturb_all else ~already
-    result = images.clone()
-    if bool(open_.any()):
-        result[open_] = _step(model, images[open_], labels[open_], targeted, epsilon)
-    if not perturb_all and bool(open_.any()):
+    FGSM.check_options(epsilon=epsilon, perturb_all=perturb_all)
+    pursuit = Pursuit(model, images, labels, targeted, on_step, perturb_all=perturb_all)
+    if len(pursuit):
+        moved = _step(model, pursuit.images, pursuit.labels, targeted, epsilon)
         with torch.no_grad():
-            failed = ~fooled(model(result), labels, targeted)
-        result[failed] = images[failed]
-    if on_step:
-        on_step(Step(1, 1, result, result))
-    return result
+            pursuit.keep(moved, fooled(model(moved), pursuit.labels, targeted))
+        pursuit.report(1, 1, moved)
+    return pursuit.result()
 
 
 def _step(model: nn.Module, images: Tensor, labels: Tensor, targeted: bool, epsilon: float) -> Tensor:
-    from torchattacks import FGSM  # half a second: it imports scipy.stats
+    import torchattacks  # half a second: it imports scipy.stats
 
     with torch.enable_grad():
-        attack = FGSM(_Apart(model, images.device), eps=epsilon)
+        attack = torchattacks.FGSM(Apart(model, images.device), eps=epsilon)
         if targeted:
             attack.targeted = True  # what set_mode_targeted_by_function does, which also prints
             attack._target_map_function = _same_labels
@@ -87,7 +78,7 @@ def within(moved: Tensor, images: Tensor, epsilon: float) -> Tensor:
     return torch.where(beyond, closer, moved)
 
 
-class _Apart(nn.Module):
+class Apart(nn.Module):
     """The model as torchattacks wants it: with a parameter, to tell the device, and with a mode it may switch.
 
     The model is not a submodule, so its own mode is left alone.
@@ -100,4 +91,19 @@ class _Apart(nn.Module):
         self.eval()
 
     def forward(self, images: Tensor) -> Any:
+        """Logits (N, K) in float64."""
         return self._model[0](images).double()
+
+
+FGSM = Attack(
+    id="fgsm",
+    name="FGSM",
+    norm="linf",
+    kind="budget",
+    access="gradients",
+    targeted=True,
+    options=(Option("epsilon", float, 0.3, "The largest change of a pixel."), PERTURB_ALL),
+    source="Goodfellow et al. 2015; the paper, equation (4); CleverHans' tutorial for epsilon; torchattacks 3.3.0",
+    cost=1,
+    function=fgsm,
+)

@@ -37,6 +37,8 @@ def option(choice: Option, prefix: str, default: Any = None) -> Any:
     name = choice.name.replace("_", " ")
     if choice.type is bool:
         return st.toggle(name, value, **shared)
+    if choice.type is str:
+        return st.selectbox(name, choice.choices, choice.choices.index(value), **shared)
     low, high = choice.type(choice.low), choice.type(choice.high)
     if choice.type is float and high - low <= 1 and low == 0:
         return st.slider(name, low, high, value, 0.01, **shared)

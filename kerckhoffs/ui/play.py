@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 import torch
@@ -25,7 +26,7 @@ class Experiment:
     classifier: str
     index: int
     attack: str
-    options: tuple[tuple[str, float | int | bool], ...]
+    options: tuple[tuple[str, Any], ...]
     target: int | None
     knowledge: str
 
