@@ -1,20 +1,23 @@
-"""The command line: python -m kerckhoffs train | key.
+"""The command line: python -m kerckhoffs train | key | bench.
 
 Bad arguments end with status 2 and one line. A command reads its options, calls one function and prints.
 """
 
 import dataclasses
+import os
 import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
+import torch
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from typer.exceptions import TyperException
 
-from kerckhoffs import data, keys, train, zoo
+from kerckhoffs import bench, contestants, data, keys, train, zoo
 from kerckhoffs.checks import check_choice
 from kerckhoffs.classifiers import CLASSIFIERS
 
@@ -193,3 +196,74 @@ def _training_key(model: str, folder: Path, path: Path | None, publish: bool) ->
     elif not zoo.user_key_path(key.fingerprint).exists():
         key.save(zoo.user_key_path(key.fingerprint))
     return key, public_path.name if publish else None
+
+
+@app.command("bench")
+def bench_command(
+    suite: Annotated[
+        str | None,
+        typer.Option(help=f"Named set: {', '.join(contestants.SUITES)}; cw_l2 if nothing else is asked for."),
+    ] = None,
+    attacks: Annotated[
+        list[str] | None, typer.Option(help="Ours, in place of the suite's: id or id:option=value, or none.")
+    ] = None,
+    peers: Annotated[
+        list[str] | None, typer.Option(help="Other libraries', in place of the suite's: id, library, all or none.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="<dataset>-<table1|table2>-<classical|keyed>")] = "mnist-table2-classical",
+    images: Annotated[int, typer.Option(help="How many: the first test samples that the model reads right.")] = 20,
+    targets: Annotated[str, typer.Option(help=f"Classes to aim at: {', '.join(bench.TARGETS)}.")] = "random",
+    seed: Annotated[int, typer.Option(min=0, help="Of the random targets.")] = 0,
+    batch: Annotated[int, typer.Option(min=0, help="Images that an attack gets at once; 0 for all.")] = 0,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of torch; its own choice by default.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="File for the table.")] = None,
+    curve: Annotated[Path | None, typer.Option(help="CSV file for the security curves.")] = None,
+) -> int:
+    """Measure attacks side by side on the same images. Ctrl-C keeps what is done.
+
+    Lists are comma-separated or repeated. Seconds, gradients and forwards are an example's. Success is judged here, in
+    float32; a failure counts as infinite in the median, and is left out of the mean.
+    """
+    field, missing = contestants.chosen(suite, _listed(attacks), _listed(peers))
+    for library, specs in missing.items():
+        print(f"left out: {', '.join(specs)}; {library} is not installed (benchmarks/README.md)", file=sys.stderr)
+    for path in (csv, curve):
+        if path and not path.parent.is_dir():
+            raise ValueError(f"there is no folder {path.parent} to write {path.name} to")
+    if threads:
+        torch.set_num_threads(threads)
+    network = zoo.load(model)
+    test = data.load(zoo.card(model).dataset)
+    shown, labels = bench.examples(network, *test, count=images, targets=targets, seed=seed)
+    conditions = bench.machine() | {"model": model, "targets": targets, "seed": seed, "batch": batch or len(shown)}
+    print(", ".join(f"{name} {value}" for name, value in conditions.items()) + f", examples {len(shown)}")
+    bench.warm_up(network, shown)
+    results: list[bench.Result] = []
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), refresh_per_second=1) as bar:
+        task = bar.add_task("", total=len(field))
+        try:
+            for each in field:
+                bar.update(task, description=each.name)
+                results.append(bench.measure(each, network, shown, labels, targeted=targets != "none", batch=batch))
+                bar.advance(task)
+        except KeyboardInterrupt:
+            print("stopped; what was measured before:", file=sys.stderr)
+    print(bench.summary(results))
+    if csv:
+        _write_csv(csv, bench.table(results, **conditions))
+    if curve:
+        _write_csv(curve, bench.security_curve(results))
+    return 0 if len(results) == len(field) else 130
+
+
+def _listed(values: list[str] | None) -> list[str]:
+    """Comma-separated and repeated values as one list."""
+    return [name.strip() for value in values or [] for name in value.split(",")]
+
+
+def _write_csv(path: Path, frame: pd.DataFrame) -> None:
+    """Replace a file as a whole."""
+    temporary = path.with_name(path.name + ".part")
+    frame.to_csv(temporary, index=False)
+    os.replace(temporary, path)

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = [
     {"app", "pages", "benchmarks"},
     {"kerckhoffs.ui", "kerckhoffs.cli", "kerckhoffs.__main__"},
-    {"kerckhoffs.plots", "kerckhoffs.evaluate", "kerckhoffs.runs"},
+    {f"kerckhoffs.{name}" for name in ("plots", "evaluate", "runs", "bench", "contestants")},
     {f"kerckhoffs.{name}" for name in ("attacks", "knowledge", "defences", "zoo", "data", "train")},
     {
         "kerckhoffs",  # the version
