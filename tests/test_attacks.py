@@ -8,32 +8,58 @@ import torch
 from torch import nn
 
 from kerckhoffs.attacks import ATTACKS, Step
+from kerckhoffs.defences import KeyedClassifier
+from kerckhoffs.keys import Key
+from kerckhoffs.transforms import Permutation
+from tests.linear import Linear, boundaries, random_linear, sizes
 
-CHEAP = {"cw_l2": {"max_iterations": 120, "binary_search_steps": 4, "learning_rate": 0.05, "initial_const": 0.1}}
-STRONG = {"fgsm": {"epsilon": 0.5}}
+# Options that make an attack quick and, where its default budget is small, strong enough for tiny models.
+QUICK = {
+    "fgsm": {"epsilon": 0.5},
+    "rand_fgsm": {"epsilon": 0.6, "random_share": 0.1},
+    "otcm": {"epsilon": 0.7},
+    "bim": {"epsilon": 0.6, "step_size": 0.1, "iterations": 8},
+    "illc": {"epsilon": 0.8, "step_size": 0.1, "iterations": 10},
+    "mi_fgsm": {"epsilon": 0.6, "iterations": 8},
+    "pgd": {"epsilon": 0.6, "step_size": 0.1, "iterations": 15},
+    "apgd": {"epsilon": 0.6, "iterations": 15},
+    "cw_l2": {"max_iterations": 120, "binary_search_steps": 4, "learning_rate": 0.05, "initial_const": 0.1},
+    "ddn": {"iterations": 40},
+    "fmn_l0": {"iterations": 40},
+    "fmn_l2": {"iterations": 40},
+    "fmn_linf": {"iterations": 40},
+    "square": {"epsilon": 0.5, "max_queries": 150},
+    "one_pixel": {"pixels": 4, "population": 20, "max_queries": 401},
+    "zoo": {"learning_rate": 0.2, "coordinates": 8, "binary_search_steps": 2, "max_queries": 1000},
+    "hop_skip_jump": {"max_queries": 600, "initial_probes": 20},
+}
 
-every_attack = pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
-both_aims = pytest.mark.parametrize("targeted", [False, True], ids=["untargeted", "targeted"])
+# Options with which a minimal attack comes within BAR of the optimum of a linear model, where the default does not.
+ACCURATE = {
+    "cw_l2": {"max_iterations": 300, "binary_search_steps": 6, "learning_rate": 0.02, "initial_const": 0.1},
+    "fmn_l0": {"iterations": 300},
+    "zoo": {"learning_rate": 0.02, "coordinates": 36, "binary_search_steps": 3, "max_queries": 9000},
+}
+BAR = 1.05
+
+# How large an example of a budget attack may be, in its norm, from its options and the image's shape.
+BUDGETS = {
+    "linf": lambda options, shape: options["epsilon"],
+    "l0": lambda options, shape: options["pixels"],
+}
 
 
-class Linear(nn.Module):
-    """Logits W x, without a bias: every boundary is known. It counts what it is asked."""
+def some(condition):
+    return pytest.mark.parametrize("attack", list(filter(condition, ATTACKS.values())), ids=lambda each: each.id)
 
-    def __init__(self, shape, classes=4, seed=0):
-        super().__init__()
-        generator = torch.Generator().manual_seed(seed)
-        self.weight = nn.Parameter(torch.randn(classes, torch.Size(shape).numel(), generator=generator))
-        self.forwards = self.backwards = 0
 
-    def forward(self, images):
-        self.forwards += 1
-        logits = images.flatten(1) @ self.weight.T
-        if logits.requires_grad:
-            logits.register_hook(self.count)
-        return logits
-
-    def count(self, gradient):
-        self.backwards += 1
+every_attack = some(lambda attack: True)
+random_attacks = some(lambda attack: attack.random)
+every_attack_and_aim = pytest.mark.parametrize(
+    ("attack", "targeted"),
+    [(attack, targeted) for attack in ATTACKS.values() for targeted in (False, True)[: 1 + attack.targeted]],
+    ids=lambda each: getattr(each, "id", None) or ("targeted" if each else "untargeted"),
+)
 
 
 class Constant(nn.Module):
@@ -41,6 +67,22 @@ class Constant(nn.Module):
 
     def forward(self, images):
         return torch.tensor([1.0, 0.0, 0.0]) + 0 * images.flatten(1).sum(1, keepdim=True)
+
+
+class Deaf(nn.Module):
+    """A model that gives no gradient."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, images):
+        return self.model(images).detach()
+
+
+def linear(shape, classes=4, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return Linear(torch.randn(classes, torch.Size(shape).numel(), generator=generator))
 
 
 def images_for(shape, count=6, seed=1):
@@ -55,7 +97,7 @@ def aims(model, images, targeted):
 
 
 def run(attack, model, images, labels, targeted=False, **options):
-    return attack.run(model, images, labels, targeted=targeted, **(CHEAP | STRONG).get(attack.id, {}), **options)
+    return attack.run(model, images, labels, targeted=targeted, **QUICK.get(attack.id, {}) | options)
 
 
 def succeeded(model, images, labels, targeted):
@@ -64,12 +106,15 @@ def succeeded(model, images, labels, targeted):
     return alone == labels if targeted else alone != labels
 
 
-@every_attack
-@both_aims
+def changes(adversarial, images):
+    return (adversarial != images).flatten(1).any(1)
+
+
+@every_attack_and_aim
 @pytest.mark.parametrize("shape", [(1, 4, 4), (3, 4, 5), (1, 1, 7)], ids=str)
 @pytest.mark.parametrize("count", [1, 9])
 def test_examples_have_the_inputs_shape_and_range_and_what_changed_succeeds(attack, targeted, shape, count):
-    model, images = Linear(shape), images_for(shape, count)
+    model, images = linear(shape), images_for(shape, count)
     labels = aims(model, images, targeted)
     adversarial = run(attack, model, images, labels, targeted)
     assert adversarial.shape == images.shape
@@ -77,16 +122,50 @@ def test_examples_have_the_inputs_shape_and_range_and_what_changed_succeeds(atta
     assert not adversarial.requires_grad
     assert adversarial.min() >= 0
     assert adversarial.max() <= 1
-    changed = (adversarial != images).flatten(1).any(1)
-    assert changed.any(), "a linear model can be fooled"
+    changed = changes(adversarial, images)
+    assert count == 1 or changed.any(), "a linear model can be fooled"
     assert torch.equal(succeeded(model, adversarial, labels, targeted), changed)
+
+
+@every_attack
+def test_a_batch_of_512_is_served(attack):
+    shape = (1, 2, 3)
+    model, images = linear(shape), images_for(shape, 512)
+    labels = aims(model, images, False)
+    quick = {
+        option.name: {"max_queries": 60, "iterations": 10}[option.name]
+        for option in attack.options
+        if option.name in ("max_queries", "iterations")
+    }
+    adversarial = run(attack, model, images, labels, **quick)
+    changed = changes(adversarial, images)
+    assert changed.float().mean() > 0.2
+    assert torch.equal(model(adversarial).argmax(1) != labels, changed)
+
+
+@every_attack
+def test_gradients_flow_through_a_key(attack):
+    """A keyed linear model is another linear model: both are fooled as often, and by the same examples."""
+    shape = (1, 4, 4)
+    key = Key.generate(16)
+    plain, images = linear(shape), images_for(shape)
+    keyed = KeyedClassifier(Permutation(key, shape), plain)
+    with torch.no_grad():
+        columns = keyed(torch.eye(16).view(16, *shape)).T
+    same = Linear(columns)
+    labels = aims(keyed, images, False)
+    adversarial, expected = (run(attack, model, images, labels) for model in (keyed, same))
+    changed = changes(adversarial, images)
+    assert changed.any()
+    assert torch.equal(changed, changes(expected, images))
+    assert torch.equal(succeeded(keyed, adversarial, labels, False), changed)
 
 
 @every_attack
 @pytest.mark.parametrize("training", [True, False])
 def test_model_mode_inputs_and_global_generator_stay_as_they_were(attack, training):
     shape = (1, 4, 4)
-    model = nn.Sequential(Linear(shape, 8), nn.ReLU(), nn.Linear(8, 4)).train(training)
+    model = nn.Sequential(linear(shape, 8), nn.ReLU(), nn.Linear(8, 4)).train(training)
     images = images_for(shape)
     labels = aims(model, images, False)
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -103,26 +182,24 @@ def test_model_mode_inputs_and_global_generator_stay_as_they_were(attack, traini
 @every_attack
 def test_it_works_where_gradients_are_switched_off_and_on_a_frozen_model(attack):
     shape = (1, 4, 4)
-    model, images = Linear(shape).requires_grad_(False), images_for(shape)
+    model, images = linear(shape).requires_grad_(False), images_for(shape)
     labels = aims(model, images, False)
     expected = run(attack, model, images, labels)
     with torch.no_grad():
         assert torch.equal(run(attack, model, images, labels), expected)
 
 
-@every_attack
-@both_aims
+@every_attack_and_aim
 def test_an_example_that_fails_comes_back_unchanged(attack, targeted):
     images = images_for((1, 3, 3))
     labels = torch.ones(6, dtype=torch.int64) if targeted else torch.zeros(6, dtype=torch.int64)
     assert torch.equal(run(attack, Constant(), images, labels, targeted), images)
 
 
-@every_attack
-@both_aims
+@every_attack_and_aim
 def test_what_is_misread_from_the_start_costs_one_look_and_stays(attack, targeted):
     shape = (1, 4, 4)
-    model, images = Linear(shape), images_for(shape)
+    model, images = linear(shape), images_for(shape)
     predicted = model(images).argmax(1)
     labels = predicted if targeted else (predicted + 1) % 4
     model.forwards = model.backwards = 0
@@ -133,30 +210,109 @@ def test_what_is_misread_from_the_start_costs_one_look_and_stays(attack, targete
 
 @every_attack
 def test_pixels_at_exactly_0_and_1_move(attack):
-    model = Linear((1, 1, 4), classes=2)
-    model.weight.data = torch.tensor([[0.0, 0.0, 0.0, 0.0], [1.0, -1.0, 1.0, -1.0]])
-    images = torch.tensor([[[[0.0, 1.0, 0.3, 1.0]]]])  # logit 1 is -1.7, so class 0
+    """In l0 two of the three are enough, and two are needed."""
+    weight = torch.tensor([[0.0, 0.0, 0.0, 0.0], [1.0, -1.0, 1.0, -1.0]])
+    model, images = Linear(weight), torch.tensor([[[[0.0, 1.0, 0.3, 1.0]]]])  # logit 1 is -1.7, so class 0
     adversarial = run(attack, model, images, torch.tensor([0]))
     assert model(adversarial).argmax(1).item() == 1
-    assert ((adversarial - images).abs() > 0.01)[0, 0, 0, [0, 1, 3]].all()
+    moved = ((adversarial - images).abs() > 0.01)[0, 0, 0, [0, 1, 3]]
+    assert moved.sum() >= (2 if attack.norm == "l0" else 3)
 
 
-@every_attack
-@both_aims
+@some(lambda attack: attack.kind != "minimal")
+@pytest.mark.parametrize("epsilon", [0.0, 0.1, 0.3, 1 / 3, 1.0])
+def test_the_budget_is_kept_to_the_last_bit(attack, epsilon):
+    """Whether an example fools or not; also at the walls of the box."""
+    shape = (3, 4, 5)
+    model, images = linear(shape), images_for(shape)
+    images[:, :, 0], images[:, :, 1] = 0.0, 1.0
+    options = {option.name: option.default for option in attack.options} | QUICK[attack.id]
+    budget = BUDGETS[attack.norm]
+    if attack.norm == "linf":
+        options["epsilon"] = epsilon
+    elif epsilon == 1:
+        pytest.skip("has no epsilon")
+    adversarial = attack.run(model, images, aims(model, images, False), **options | {"perturb_all": True})
+    assert changes(adversarial, images).all() == (budget(options, shape) > 0)
+    assert sizes(adversarial.double(), images.double(), attack.norm).max() <= budget(options, shape)
+    assert adversarial.min() >= 0
+    assert adversarial.max() <= 1
+
+
+@some(lambda attack: attack.kind == "minimal")
+def test_it_comes_close_to_the_optimum_of_a_linear_model(attack):
+    model, images = random_linear(classes=2, depth=2.0 if attack.norm == "l0" else 0.5, scale=3.0, count=6)
+    for targeted in (False, True)[: 1 + attack.targeted]:
+        predicted = model(images).argmax(1)
+        labels = 1 - predicted if targeted else predicted
+        adversarial = attack.run(model, images, labels, targeted=targeted, **ACCURATE.get(attack.id, {}))
+        assert succeeded(model, adversarial, labels, targeted).all()
+        optimum = boundaries(model, images, predicted, attack.norm).amin(1)
+        ratio = sizes(adversarial, images, attack.norm) / optimum
+        assert ratio.min() >= 1 - 1e-4
+        assert ratio.max() <= BAR
+
+
+@every_attack_and_aim
 def test_a_batch_gives_what_its_images_give_one_by_one(attack, targeted):
+    if attack.random:
+        pytest.skip("the images of a batch draw from one generator in turn")
     shape = (1, 4, 4)
-    model, images = Linear(shape), images_for(shape, 8)
+    model, images = linear(shape), images_for(shape, 8)
     labels = aims(model, images, targeted)
     labels[3] = int(model(images[3:4]).argmax()) if targeted else (labels[3] + 1) % 4  # misread from the start
-    together = run(attack, model, images, labels, targeted)
-    alone = torch.cat([run(attack, model, images[i : i + 1], labels[i : i + 1], targeted) for i in range(8)])
+    extra = {"training": (images, labels)} if attack.kind == "universal" else {}
+    together = run(attack, model, images, labels, targeted, **extra)
+    alone = torch.cat([run(attack, model, images[i : i + 1], labels[i : i + 1], targeted, **extra) for i in range(8)])
     torch.testing.assert_close(together, alone, atol=1e-4, rtol=0)
+
+
+@random_attacks
+def test_the_same_seed_gives_the_same_and_another_seed_another_walk(attack):
+    shape = (1, 4, 4)
+    model, images = linear(shape), images_for(shape)
+    labels = aims(model, images, False)
+
+    def walk(generator):
+        tried = []
+        result = run(
+            attack, model, images, labels, generator=generator, on_step=lambda step: tried.append(step.current)
+        )
+        return result, torch.stack(tried)
+
+    results, tried = zip(*(walk(torch.Generator().manual_seed(seed)) for seed in (5, 5, 6)), strict=True)
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(tried[0], tried[1])
+    assert tried[0].shape != tried[2].shape or not torch.equal(tried[0], tried[2])
+
+
+@random_attacks
+def test_it_draws_from_the_callers_generator_and_without_one_from_seed_0(attack):
+    shape = (1, 4, 4)
+    model, images = linear(shape), images_for(shape)
+    labels = aims(model, images, False)
+    generator = torch.Generator().manual_seed(0)
+    state = generator.get_state()
+    assert torch.equal(run(attack, model, images, labels, generator=generator), run(attack, model, images, labels))
+    assert not torch.equal(generator.get_state(), state)
+
+
+@some(lambda attack: attack.access != "gradients")
+def test_without_gradients_it_sees_none_and_keeps_its_number_of_queries(attack):
+    shape = (1, 4, 4)
+    model, images = linear(shape), images_for(shape)
+    labels = aims(model, images, False)
+    model.queries = 0
+    adversarial = run(attack, model, images, labels)
+    assert model.backwards == 0
+    assert 0 < model.queries <= len(images) * QUICK[attack.id]["max_queries"]
+    assert torch.equal(run(attack, Deaf(model), images, labels), adversarial)
 
 
 @every_attack
 def test_four_threads_on_one_model_get_what_one_gets(attack):
     shape = (1, 4, 4)
-    model = Linear(shape).requires_grad_(False).eval()
+    model = linear(shape).requires_grad_(False).eval()
     batches = [images_for(shape, 3, seed) for seed in range(4)]
     labels = [aims(model, images, False) for images in batches]
     in_turn = [run(attack, model, images, label) for images, label in zip(batches, labels, strict=True)]
@@ -168,13 +324,14 @@ def test_four_threads_on_one_model_get_what_one_gets(attack):
 @every_attack
 def test_progress_grows_to_its_total_and_carries_images(attack):
     shape = (1, 4, 4)
-    model, images = Linear(shape), images_for(shape)
+    model, images = linear(shape), images_for(shape)
     steps = []
 
     def on_step(step):
         steps.append(step)
 
-    result = run(attack, model, images, aims(model, images, False), on_step=on_step)
+    labels = aims(model, images, False)
+    result = run(attack, model, images, labels, on_step=on_step)
     assert steps
     assert all(isinstance(step, Step) for step in steps)
     done = [step.done for step in steps]
@@ -184,22 +341,35 @@ def test_progress_grows_to_its_total_and_carries_images(attack):
     assert all(step.current.shape == step.best.shape == images.shape for step in steps)
     assert all(step.current.min() >= 0 and step.current.max() <= 1 for step in steps)
     assert torch.equal(steps[-1].best, result)
+    assert torch.equal(run(attack, model, images, labels), result), "watching changes nothing"
 
 
 @every_attack
-def test_a_true_answer_stops_it_with_the_best_so_far(attack):
+@pytest.mark.parametrize("after", [1, 3])
+def test_a_true_answer_stops_it_with_the_best_so_far(attack, after):
     shape = (1, 4, 4)
-    model, images = Linear(shape), images_for(shape)
+    model, images = linear(shape), images_for(shape)
     labels = aims(model, images, False)
-    steps = []
+    steps, forwards = [], []
 
-    def stop_at_the_first(step):
+    def stop(step):
         steps.append(step)
-        return True
+        forwards.append(model.forwards)
+        return len(steps) == after
 
-    result = run(attack, model, images, labels, on_step=stop_at_the_first)
-    assert len(steps) == 1
-    assert torch.equal(result, steps[0].best)
+    result = run(attack, model, images, labels, on_step=stop)
+    assert len(steps) <= after
+    assert torch.equal(result, steps[-1].best)
+    assert model.forwards == forwards[-1], "the model is asked no more"
+
+
+@some(lambda attack: not attack.targeted)
+def test_what_cannot_be_targeted_says_so(attack):
+    arguments = (linear((1, 2, 2)), torch.full((2, 1, 2, 2), 0.5), torch.zeros(2, dtype=torch.int64))
+    with pytest.raises(ValueError, match=f"{attack.id} cannot be targeted"):
+        attack.run(*arguments, targeted=True)
+    with pytest.raises(ValueError, match="targeted must be False"):
+        attack.function(*arguments, targeted=True)
 
 
 BAD_IMAGES = {
@@ -224,7 +394,7 @@ BAD_LABELS = {
 def test_bad_images_are_refused_with_their_value(attack, case):
     images, message = BAD_IMAGES[case]
     with pytest.raises(ValueError, match=message):
-        run(attack, Linear((1, 2, 2)), images, torch.zeros(2, dtype=torch.int64))
+        run(attack, linear((1, 2, 2)), images, torch.zeros(2, dtype=torch.int64))
 
 
 @every_attack
@@ -232,7 +402,7 @@ def test_bad_images_are_refused_with_their_value(attack, case):
 def test_bad_labels_are_refused_with_their_value(attack, case):
     labels, message = BAD_LABELS[case]
     with pytest.raises(ValueError, match=message):
-        run(attack, Linear((1, 2, 2)), torch.full((2, 1, 2, 2), 0.5), labels)
+        run(attack, linear((1, 2, 2)), torch.full((2, 1, 2, 2), 0.5), labels)
 
 
 @every_attack
@@ -250,7 +420,7 @@ every_option = pytest.mark.parametrize(
 
 @every_option
 def test_an_option_out_of_range_or_of_another_type_is_refused(attack, option):
-    arguments = (Linear((1, 2, 2)), torch.full((2, 1, 2, 2), 0.5), torch.zeros(2, dtype=torch.int64))
+    arguments = (linear((1, 2, 2)), torch.full((2, 1, 2, 2), 0.5), torch.zeros(2, dtype=torch.int64))
     wrong = ["0.5", None, 1 if option.type is bool else True]
     if option.type is str:
         wrong.append("another")

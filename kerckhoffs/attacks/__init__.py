@@ -3,16 +3,71 @@
 Menus, the command line and the contract tests walk the registry. attacks/base.py says what an attack is.
 """
 
+from kerckhoffs.attacks.apgd import APGD, apgd
 from kerckhoffs.attacks.base import Attack, OnStep, Option, Step
+from kerckhoffs.attacks.bim import BIM, bim
 from kerckhoffs.attacks.cw_l2 import CW_L2, cw_l2
+from kerckhoffs.attacks.ddn import DDN, ddn
+from kerckhoffs.attacks.deepfool import DEEPFOOL, deepfool
 from kerckhoffs.attacks.fgsm import FGSM, fgsm
+from kerckhoffs.attacks.fmn import FMN_L0, FMN_L2, FMN_LINF, fmn_l0, fmn_l2, fmn_linf
+from kerckhoffs.attacks.hop_skip_jump import HOP_SKIP_JUMP, hop_skip_jump
+from kerckhoffs.attacks.illc import ILLC, illc
+from kerckhoffs.attacks.mi_fgsm import MI_FGSM, mi_fgsm
+from kerckhoffs.attacks.one_pixel import ONE_PIXEL, one_pixel
+from kerckhoffs.attacks.otcm import OTCM, otcm
+from kerckhoffs.attacks.pgd import PGD, pgd
+from kerckhoffs.attacks.rand_fgsm import RAND_FGSM, rand_fgsm
+from kerckhoffs.attacks.square import SQUARE, square
+from kerckhoffs.attacks.zoo_attack import ZOO, zoo
 
-__all__ = ["ATTACKS", "Attack", "OnStep", "Option", "Step", "cw_l2", "fgsm"]
+__all__ = [
+    "ATTACKS",
+    "Attack",
+    "OnStep",
+    "Option",
+    "Step",
+    "apgd",
+    "bim",
+    "cw_l2",
+    "ddn",
+    "deepfool",
+    "fgsm",
+    "fmn_l0",
+    "fmn_l2",
+    "fmn_linf",
+    "hop_skip_jump",
+    "illc",
+    "mi_fgsm",
+    "one_pixel",
+    "otcm",
+    "pgd",
+    "rand_fgsm",
+    "square",
+    "zoo",
+]
 
+# In the order of the menus: by what an attack reads, then by its kind and norm.
 ATTACKS: dict[str, Attack] = {
     attack.id: attack
     for attack in (
         FGSM,
+        RAND_FGSM,
+        OTCM,
+        BIM,
+        ILLC,
+        MI_FGSM,
+        PGD,
+        APGD,
         CW_L2,
+        DDN,
+        DEEPFOOL,
+        FMN_L2,
+        FMN_LINF,
+        FMN_L0,
+        SQUARE,
+        ONE_PIXEL,
+        ZOO,
+        HOP_SKIP_JUMP,
     )
 }

@@ -1,0 +1,63 @@
+"""One-step Target Class Method (OTCM): one step of size epsilon towards a class.
+
+Kurakin, Goodfellow and Bengio, "Adversarial machine learning at scale" (2017), section 2, "one-step target class
+methods"; the paper's [9].
+"""
+
+from torch import Tensor, nn
+
+from kerckhoffs.attacks.base import PERTURB_ALL, Attack, OnStep, Option, Pursuit
+from kerckhoffs.attacks.sign import climb
+
+
+def otcm(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    targeted: bool = False,
+    epsilon: float = 0.3,
+    perturb_all: bool = False,
+    on_step: OnStep | None = None,
+) -> Tensor:
+    """x' = clip(x - epsilon sign(grad J(x, t))), with t = argmin_j Z_j(x), or the label if targeted.
+
+    J is the cross-entropy. Untargeted, t is the class that the model finds least likely, and any wrong class is a
+    success, t or not. Targeted, this is FGSM.
+
+    Args:
+        model: images (N, C, H, W) to logits (N, K).
+        images: float32 (N, C, H, W) in [0, 1].
+        labels: int64 (N,), the true classes, or the targets if targeted.
+        targeted: aim at `labels` instead of the least likely class.
+        epsilon: the largest change of a pixel, in [0, 1].
+        perturb_all: return the formula's x' for every image, whether it fools the model or not.
+        on_step: called once.
+
+    Returns:
+        Images (N, C, H, W) in [0, 1] with |x' - x| <= epsilon in float32. Unless perturb_all, images that fail,
+        and those that the model misreads from the start, come back unchanged.
+
+    Raises:
+        ValueError: naming the argument that is wrong.
+    """
+    OTCM.check_options(epsilon=epsilon, perturb_all=perturb_all)
+    pursuit = Pursuit(model, images, labels, targeted, on_step, perturb_all=perturb_all)
+    if len(pursuit):
+        aims = pursuit.labels if targeted else pursuit.logits.argmin(1)
+        climb(model, pursuit, targeted, aims=aims, epsilon=epsilon, step_size=epsilon, iterations=1)
+    return pursuit.result()
+
+
+OTCM = Attack(
+    id="otcm",
+    name="OTCM",
+    norm="linf",
+    kind="budget",
+    access="gradients",
+    targeted=True,
+    options=(Option("epsilon", float, 0.3, "The largest change of a pixel."), PERTURB_ALL),
+    source="Kurakin, Goodfellow and Bengio 2017, section 2; the paper's [9]",
+    cost=1,
+    function=otcm,
+)

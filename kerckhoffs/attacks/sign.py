@@ -1,0 +1,111 @@
+"""What the linf attacks by the sign of the gradient share: what they climb, how they step, where they start.
+
+The cross-entropy is J(x, y) = log(1 + exp(u)) with u = log sum_{j != y} exp(Z_j) - Z_y. It grows with u, so its
+gradient is u's times a positive number, and the sign, the direction, and which of two values is the larger are the
+same for both. The attacks climb u: where the model is confident, that positive number rounds to 0, in float32 from a
+lead of about 17 logits on, and J has no gradient left; u always has one.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from kerckhoffs.attacks.base import Pursuit, fooled, margins
+from kerckhoffs.attacks.fgsm import within
+
+Objective = Callable[[Tensor, Tensor, bool], Tensor]
+"""From logits (R, K), labels (R,) and targeted to what is to be raised, (R,)."""
+
+
+def cross_entropy(logits: Tensor, labels: Tensor, targeted: bool) -> Tensor:
+    """u, which grows and falls with the cross-entropy; targeted -u. (R,) float64."""
+    logits = logits.double()
+    column = labels[:, None]
+    own = logits.gather(1, column).squeeze(1)
+    others = logits.scatter(1, column, -torch.inf).logsumexp(1)
+    return own - others if targeted else others - own
+
+
+def lead(logits: Tensor, labels: Tensor, targeted: bool) -> Tensor:
+    """By how many logits the model is fooled, (R,) float64; negative where it is not."""
+    return -margins(logits.double(), labels, targeted)
+
+
+OBJECTIVES: dict[str, Objective] = {"ce": cross_entropy, "margin": lead}
+
+
+def slope(objective: Tensor, x: Tensor) -> Tensor:
+    """The gradient of each row's objective (R,) with respect to its image, (R, C, H, W)."""
+    with torch.enable_grad():
+        (gradient,) = torch.autograd.grad(objective.sum(), x)
+    return gradient
+
+
+def into_ball(moved: Tensor, images: Tensor, epsilon: float) -> Tensor:
+    """The nearest images in [0, 1] with a change of at most epsilon, which holds to the last bit."""
+    moved = torch.minimum(torch.maximum(moved, images - epsilon), images + epsilon).clamp(0, 1)
+    return within(moved, images, epsilon)
+
+
+def random_point(pursuit: Pursuit, images: Tensor, epsilon: float, generator: torch.Generator) -> Tensor:
+    """The open images, each moved to where the ball's uniform distribution and the box take it, (M, C, H, W).
+
+    Noise is drawn for all the images, so an image's does not depend on which others the model misreads.
+    """
+    noise = torch.rand(images.shape, generator=generator, device=images.device)[pursuit.open]
+    return into_ball(pursuit.images + epsilon * (2 * noise - 1), pursuit.images, epsilon)
+
+
+def climb(
+    model: nn.Module,
+    pursuit: Pursuit,
+    targeted: bool,
+    *,
+    epsilon: float,
+    step_size: float,
+    iterations: int,
+    aims: Tensor | None = None,
+    start: Tensor | None = None,
+    rows: Tensor | None = None,
+    objective: Objective = cross_entropy,
+    direction: Callable[[Tensor], Tensor] = torch.sign,
+    done: int = 0,
+    total: int | None = None,
+) -> tuple[Tensor, bool]:
+    """x <- clip(x + step_size direction(grad objective)), `iterations` times, in the ball and the box.
+
+    Every success is kept, and a later one takes the place of an earlier one.
+
+    Args:
+        targeted: what counts as a success.
+        aims: (R,) classes to move towards; left out, towards or away from the labels, as `targeted` says.
+        start: (R, C, H, W); left out, the clean images.
+        rows: (R,) int64, which of the open images these are; left out, all of them.
+        direction: from a gradient to the direction of a step of size 1, both (R, C, H, W).
+        done, total: steps before these, and in all; left out, these are all.
+
+    Returns:
+        Which rows succeeded at one of the steps, (R,) bool, and whether the caller stopped the attack.
+    """
+    rows = torch.arange(len(pursuit), device=pursuit.open.device) if rows is None else rows
+    images, labels = pursuit.images[rows], pursuit.labels[rows]
+    towards = targeted or aims is not None
+    aims = labels if aims is None else aims
+    x = images if start is None else start
+    found = torch.zeros_like(labels, dtype=torch.bool)
+    for step in range(iterations + 1):
+        x = x.detach().requires_grad_(step < iterations)
+        with torch.set_grad_enabled(step < iterations):
+            logits = model(x)
+        if step > 0:  # the logits that the next step needs anyhow judge the step before
+            success = fooled(logits.detach(), labels, targeted)
+            found |= success
+            pursuit.keep(x, success, rows=rows)
+            if pursuit.report(done + step, total or iterations, x, rows):
+                return found, True
+        if step < iterations:
+            with torch.enable_grad():
+                height = objective(logits, aims, towards)
+            x = into_ball(x.detach() + step_size * direction(slope(height, x)), images, epsilon)
+    return found, False
