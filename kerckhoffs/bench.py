@@ -100,6 +100,7 @@ class Result:
     Args:
         examples: N.
         seconds: of wall clock, for all N.
+        cpu_seconds: of processor time, all threads together: the one to trust where others use the machine too.
         forwards, gradients: images that went through the model forwards, and backwards.
         peak_mib: the most memory that the process held meanwhile, imports and model included, MiB. What earlier
             contestants left behind counts too: measure alone what is to be exact.
@@ -112,6 +113,7 @@ class Result:
     contestant: Contestant
     examples: int
     seconds: float
+    cpu_seconds: float
     forwards: int
     gradients: int
     peak_mib: float
@@ -154,14 +156,14 @@ def measure(
     size = batch or len(images)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        began = time.perf_counter()
+        began, cpu_began = time.perf_counter(), time.process_time()
         try:
             adversarial, error = _attack(contestant, counted, images, labels, targeted, size), ""
         except Exception as reason:
             adversarial, error = None, " ".join(f"{type(reason).__name__}: {reason}".split())
-        seconds = time.perf_counter() - began
+        seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
     calls = counted.calls
-    figures = Result(contestant, len(images), seconds, calls.forwards, calls.gradients, _peak_mib(), error)
+    figures = Result(contestant, len(images), seconds, cpu_seconds, calls.forwards, calls.gradients, _peak_mib(), error)
     if adversarial is None:
         return figures
     said = predictions(model, adversarial)
@@ -245,9 +247,9 @@ def table(results: Iterable[Result], **conditions: Any) -> pd.DataFrame:
         conditions: columns with the same value in every row, such as what `machine` says.
 
     Returns:
-        Columns attack, library, norm, kind, settings, examples, seconds, gradients, forwards (the last three an
-        example), success (a share), median_<norm> (a failure counts as infinite), mean_<norm> (of the successes),
-        peak_mib, error, and the conditions. After an error, what was to be judged is NaN.
+        Columns attack, library, norm, kind, settings, examples; seconds, cpu_seconds, gradients, forwards, all an
+        example; success, a share; for each norm median_<norm>, where a failure is infinite, and mean_<norm>, of the
+        successes; peak_mib, error, and the conditions. After an error, what was to be judged is NaN.
     """
     return pd.DataFrame([_row(result) | conditions for result in results])
 
@@ -261,6 +263,7 @@ def _row(result: Result) -> dict[str, Any]:
         "settings": result.contestant.settings,
         "examples": result.examples,
         "seconds": result.seconds / result.examples,
+        "cpu_seconds": result.cpu_seconds / result.examples,
         "gradients": result.gradients / result.examples,
         "forwards": result.forwards / result.examples,
         "success": math.nan if result.success is None else float(result.success.float().mean()),
@@ -282,7 +285,9 @@ def summary(results: Iterable[Result]) -> str:
         shown[f"median {norm}"] = rows[f"median_{norm}"]
     shown["mean"] = [row[f"mean_{row['norm']}"] for _, row in rows.iterrows()]
     shown["of"] = rows["norm"]
-    shown = shown.join(rows[["seconds", "gradients", "forwards"]])
+    shown = shown.join(
+        rows[["seconds", "cpu_seconds", "gradients", "forwards"]].rename(columns={"cpu_seconds": "cpu s"})
+    )
     shown["peak MiB"] = rows["peak_mib"].round()
     lines = [shown.to_string(index=False, na_rep="-", float_format="{:.4g}".format)]
     for _, row in rows.iterrows():

@@ -35,17 +35,27 @@ LIBRARIES = {
 """The module of each library, and the name under which it is installed."""
 
 
-def ours(spec: str) -> Contestant:
-    """An attack of the registry, with the options of the spec.
+def read(spec: str) -> tuple[str, dict[str, Any]]:
+    """The id and the options of one of our attacks.
 
     Raises:
         ValueError: on an unknown attack or option, or a value that the option does not take.
     """
     name, given = _split(spec)
     check_choice(name, ATTACKS, "attack")
+    options = _read(spec, given, {option.name: option.type for option in ATTACKS[name].options})
+    ATTACKS[name].check_options(**options)
+    return name, options
+
+
+def ours(spec: str) -> Contestant:
+    """An attack of the registry, with the options of the spec.
+
+    Raises:
+        ValueError: as `read` does.
+    """
+    name, options = read(spec)
     attack = ATTACKS[name]
-    options = _read(spec, given, {option.name: option.type for option in attack.options})
-    attack.check_options(**options)
 
     def run(model: nn.Module, images: Tensor, labels: Tensor, targeted: bool) -> Tensor:
         return attack.run(model, images, labels, targeted=targeted, **options)
@@ -62,6 +72,7 @@ class Peer:
         function: (model, images, labels, targeted, **options) -> images.
         options: the settings that are stated, and that a spec may change.
         note: what else to know of it.
+        targeted: whether it can aim at a class; some that cannot do something else without a word.
     """
 
     id: str
@@ -70,6 +81,7 @@ class Peer:
     function: Callable[..., Tensor]
     options: Mapping[str, Any]
     note: str = ""
+    targeted: bool = True
 
     @property
     def library(self) -> str:
@@ -91,6 +103,8 @@ def peer(spec: str) -> Contestant:
         raise ValueError(f"{name} needs {LIBRARIES[entry.library]}, which is not installed")
 
     def run(model: nn.Module, images: Tensor, labels: Tensor, targeted: bool) -> Tensor:
+        if targeted and not entry.targeted:
+            raise ValueError(f"{name} cannot be targeted")
         with warnings.catch_warnings(), redirect_stdout(StringIO()):
             warnings.simplefilter("ignore")
             return entry.function(model, images, labels, targeted, **options)
@@ -171,6 +185,27 @@ def _adv_lib(
     return result
 
 
+class _TargetOrNot(nn.Module):
+    """A model of two classes, whose margin is the targeted one: the best other class, and the target."""
+
+    def __init__(self, model: nn.Module, targets: Tensor) -> None:
+        super().__init__()
+        self.model = model
+        self.targets = targets[:, None]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, 2); always of the N images whose targets were given."""
+        logits: Tensor = self.model(images)
+        others = logits.scatter(1, self.targets, -torch.inf).amax(1)
+        return torch.stack([others, logits.gather(1, self.targets).squeeze(1)], 1)
+
+
+def _sigma_zero(model: nn.Module, images: Tensor, labels: Tensor, targeted: bool, **options: Any) -> Tensor:
+    if targeted:
+        model, labels = _TargetOrNot(model, labels), torch.zeros_like(labels)
+    return _adv_lib("sigma_zero", model, images, labels, False, **options)
+
+
 def _torchattacks(
     attack: str, model: nn.Module, images: Tensor, labels: Tensor, targeted: bool, **options: Any
 ) -> Tensor:
@@ -208,7 +243,6 @@ def _art(
 
 
 _BUDGET = 0.1
-_ART_L0 = "its outer loop runs once for each entry of the second axis, plus one"
 
 PEERS: dict[str, Peer] = {
     entry.id: entry
@@ -224,7 +258,9 @@ PEERS: dict[str, Peer] = {
         Peer("foolbox.fmn_l0", "l0", "minimal", partial(_foolbox, "L0FMNAttack"), dict(steps=1000)),
         Peer("foolbox.fmn_l2", "l2", "minimal", partial(_foolbox, "L2FMNAttack"), dict(steps=1000)),
         Peer("foolbox.fmn_linf", "linf", "minimal", partial(_foolbox, "LInfFMNAttack"), dict(steps=1000)),
-        Peer("foolbox.deepfool", "l2", "minimal", partial(_foolbox, "L2DeepFoolAttack"), dict(steps=50)),
+        Peer(
+            "foolbox.deepfool", "l2", "minimal", partial(_foolbox, "L2DeepFoolAttack"), dict(steps=50), targeted=False
+        ),
         Peer("foolbox.hop_skip_jump", "l2", "minimal", partial(_foolbox, "HopSkipJumpAttack"), dict(steps=20)),
         Peer(
             "foolbox.pgd",
@@ -280,10 +316,19 @@ PEERS: dict[str, Peer] = {
             partial(_adv_lib, "pdpgd", norm=float("inf")),
             dict(num_steps=1000),
         ),
-        Peer("adv_lib.sigma_zero", "l0", "minimal", partial(_adv_lib, "sigma_zero"), dict(num_steps=1000)),
+        Peer(
+            "adv_lib.sigma_zero",
+            "l0",
+            "minimal",
+            _sigma_zero,
+            dict(num_steps=1000),
+            note="targeted through two classes, the target and the best other: its own code is untargeted only",
+        ),
         Peer("adv_lib.vfga", "l0", "minimal", partial(_adv_lib, "vfga"), dict(n_samples=10)),
         Peer("torchattacks.cw", "l2", "minimal", partial(_torchattacks, "CW"), dict(c=1.0, steps=1000, lr=1e-2)),
-        Peer("torchattacks.deepfool", "l2", "minimal", partial(_torchattacks, "DeepFool"), dict(steps=50)),
+        Peer(
+            "torchattacks.deepfool", "l2", "minimal", partial(_torchattacks, "DeepFool"), dict(steps=50), targeted=False
+        ),
         Peer(
             "torchattacks.pgd",
             "linf",
@@ -291,7 +336,14 @@ PEERS: dict[str, Peer] = {
             partial(_torchattacks, "PGD"),
             dict(eps=_BUDGET, alpha=_BUDGET / 4, steps=40),
         ),
-        Peer("torchattacks.apgd", "linf", "budget", partial(_torchattacks, "APGD"), dict(eps=_BUDGET, steps=100)),
+        Peer(
+            "torchattacks.apgd",
+            "linf",
+            "budget",
+            partial(_torchattacks, "APGD"),
+            dict(eps=_BUDGET, steps=100),
+            targeted=False,
+        ),
         Peer(
             "torchattacks.square",
             "linf",
@@ -304,14 +356,16 @@ PEERS: dict[str, Peer] = {
             "l2",
             "minimal",
             partial(_art, "CarliniL2Method"),
-            dict(binary_search_steps=9, max_iter=100, learning_rate=1e-2, initial_const=1e-2, batch_size=128),
+            dict(binary_search_steps=9, max_iter=100, learning_rate=1e-2, initial_const=1.0, batch_size=128),
         ),
         Peer(
             "art.cw_l0",
             "l0",
             "minimal",
             partial(_art, "CarliniL0Method"),
-            dict(flat=False, binary_search_steps=9, max_iter=100, learning_rate=1e-2, batch_size=128),
+            dict(
+                flat=False, binary_search_steps=9, max_iter=100, learning_rate=1e-2, initial_const=1.0, batch_size=128
+            ),
             note="flat=False: 2 rounds of its outer loop, which runs over the channels; flat=True: one a pixel",
         ),
         Peer(
@@ -354,7 +408,6 @@ SUITES: dict[str, Suite] = {
             "adv_lib.sigma_zero",
             "adv_lib.pdpgd_l0",
             "adv_lib.vfga",
-            "art.cw_l0",
         ),
     ),
     "cw_linf": Suite(
@@ -364,7 +417,6 @@ SUITES: dict[str, Suite] = {
             "foolbox.fmn_linf",
             "adv_lib.fmn_linf",
             "adv_lib.pdpgd_linf",
-            "art.cw_linf",
         ),
     ),
     "quick": Suite(("fgsm", "cw_l2:binary_search_steps=2:max_iterations=10")),

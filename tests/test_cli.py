@@ -4,10 +4,13 @@ import shlex
 import stat
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
-from kerckhoffs import classifiers, cli, data, keys, train, zoo
+from kerckhoffs import classifiers, cli, contestants, data, keys, train, zoo
+from kerckhoffs.attacks import ATTACKS
+from kerckhoffs.contestants import SUITES
 from kerckhoffs.defences import ClassicalClassifier
 from kerckhoffs.keys import Key
 from kerckhoffs.train import RECIPES
@@ -114,6 +117,22 @@ def assert_silent_about(key: Key, text: str) -> None:
         (f"train {KEYED} --key missing.json", "cannot read the key missing.json: No such file or directory"),
         (f"train {CLASSICAL} --key some.json", "is a classical classifier and takes no key"),
         (f"train {CLASSICAL} --publish-key", "is a classical classifier and takes no key"),
+        ("bench extra", "extra"),
+        ("bench --suite fast", "unknown suite 'fast'; choose one of: cw_l2, cw_l0, cw_linf, quick"),
+        ("bench --attacks fgms", "unknown attack 'fgms'; choose one of: "),
+        ("bench --attacks fgsm,fgsm:epsilon=2", "epsilon must be between 0 and 1, but is 2"),
+        ("bench --attacks fgsm:radius=2", "'fgsm:radius=2' must be written id:option=value, with options: "),
+        ("bench --attacks fgsm --peers foolbox.cw", "unknown peer 'foolbox.cw'"),
+        ("bench --attacks none", "nobody is left to measure"),
+        ("bench --attacks fgsm --model mnist", "unknown model 'mnist'; choose one of: "),
+        ("bench --attacks fgsm --images 0", "images must be between 1 and 99"),
+        ("bench --attacks fgsm --images 1001", "those that the model reads right, but is 1001"),
+        ("bench --attacks fgsm --targets some", "unknown targets 'some'; choose one of: random, all, none"),
+        ("bench --attacks fgsm --seed -1", "--seed"),
+        ("bench --attacks fgsm --batch -1", "--batch"),
+        ("bench --attacks fgsm --threads 0", "--threads"),
+        ("bench --attacks fgsm --csv no/table.csv", "there is no folder no to write table.csv to"),
+        ("bench --attacks fgsm --curve no/curve.csv", "there is no folder no to write curve.csv to"),
     ],
 )
 def test_bad_arguments_end_with_status_2_and_one_line_and_leave_nothing(
@@ -410,3 +429,83 @@ def test_progress_shows_epoch_loss_and_best_error_on_stderr(monkeypatch, capsys)
     assert re.search(r"epoch 2/2, loss \d\.\d{3}, best \d+\.\d\d %", err)
     assert "100%" in err
     assert "epoch 2/2" not in out
+
+
+# Benchmarks
+
+
+BENCH = ["bench", "--images=2", "--peers=none"]
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    """The number of threads that --threads changes is put back."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def test_bench_prints_a_row_an_attack_and_writes_both_files(tmp_path, capsys):
+    csv, curve = tmp_path / "table.csv", tmp_path / "curve.csv"
+    assert cli.main([*BENCH, "--suite=quick", "--threads=1", "--seed=3", f"--csv={csv}", f"--curve={curve}"]) == 0
+    out, err = capsys.readouterr()
+    assert "threads 1" in out.splitlines()[0]
+    assert "targets random, seed 3, batch 2, examples 2" in out.splitlines()[0]
+    attacks = list(SUITES["quick"].attacks)
+    assert [line.split()[0] for line in out.splitlines()[2 : 2 + len(attacks)]] == attacks
+    assert "2/2" in err
+    assert "left out" not in err
+    table = pd.read_csv(csv)
+    assert table["attack"].tolist() == attacks
+    assert table["error"].isna().all()
+    assert (table["gradients"] >= 1).all()
+    assert table[["model", "targets", "seed", "batch", "threads"]].drop_duplicates().to_numpy().tolist() == [
+        ["mnist-table2-classical", "random", 3, 2, 1]
+    ]
+    assert set(pd.read_csv(curve)["attack"]) == set(attacks)
+    assert files(tmp_path) == {"table.csv", "curve.csv"}
+
+
+def test_bench_takes_lists_both_ways_and_every_target(tmp_path):
+    csv = tmp_path / "table.csv"
+    lists = ["--attacks=fgsm:epsilon=0.1,fgsm:epsilon=0.2", "--attacks=fgsm"]
+    assert cli.main([*BENCH, *lists, "--targets=all", "--batch=4", f"--csv={csv}"]) == 0
+    table = pd.read_csv(csv)
+    assert table["attack"].tolist() == ["fgsm:epsilon=0.1", "fgsm:epsilon=0.2", "fgsm"]
+    assert table["examples"].tolist() == [18] * 3
+    assert table["batch"].tolist() == [4] * 3
+    assert cli.main([*BENCH, "--attacks=fgsm", "--targets=none", f"--csv={csv}"]) == 0
+    assert pd.read_csv(csv)[["targets", "examples"]].to_numpy().tolist() == [["none", 2]]
+
+
+def test_bench_says_which_peers_are_left_out(monkeypatch, capsys):
+    monkeypatch.setattr(contestants, "installed", lambda library: False)
+    assert cli.main(["bench", "--images=1", "--attacks=fgsm", "--peers=art.cw_l0,adv_lib.ddn"]) == 0
+    out, err = capsys.readouterr()
+    assert "left out: art.cw_l0; adversarial-robustness-toolbox is not installed (benchmarks/README.md)\n" in err
+    assert "left out: adv_lib.ddn; adv-lib is not installed" in err
+    assert "art.cw_l0" not in out
+
+
+def test_an_attack_that_crashes_is_a_row_and_the_others_go_on(monkeypatch, capsys):
+    def crash(*_, **__):
+        raise RuntimeError("boom")
+
+    monkeypatch.setitem(ATTACKS, "fgsm", dataclasses.replace(ATTACKS["fgsm"], function=crash))
+    assert cli.main([*BENCH, "--attacks=fgsm,cw_l2:max_iterations=2"]) == 0
+    out, _ = capsys.readouterr()
+    assert "fgsm: ERROR, nothing can be said of it: RuntimeError: boom" in out
+    assert "cw_l2:max_iterations=2: kerckhoffs" in out
+
+
+def test_stopping_a_bench_prints_what_is_done_and_ends_with_130(monkeypatch, tmp_path, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(ATTACKS, "cw_l2", dataclasses.replace(ATTACKS["cw_l2"], function=interrupted))
+    csv = tmp_path / "table.csv"
+    assert cli.main([*BENCH, "--attacks=fgsm,cw_l2", f"--csv={csv}"]) == 130
+    out, err = capsys.readouterr()
+    assert "fgsm: kerckhoffs" in out
+    assert "stopped" in err
+    assert pd.read_csv(csv)["attack"].tolist() == ["fgsm"]
