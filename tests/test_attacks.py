@@ -23,11 +23,14 @@ QUICK = {
     "mi_fgsm": {"epsilon": 0.6, "iterations": 8},
     "pgd": {"epsilon": 0.6, "step_size": 0.1, "iterations": 15},
     "apgd": {"epsilon": 0.6, "iterations": 15},
+    "jsma": {"gamma": 1.0, "theta": 0.8, "direction": "both"},
+    "lbfgs": {"search_steps": 4, "max_iterations": 8},
     "cw_l2": {"max_iterations": 120, "binary_search_steps": 4, "learning_rate": 0.05, "initial_const": 0.1},
     "ddn": {"iterations": 40},
     "fmn_l0": {"iterations": 40},
     "fmn_l2": {"iterations": 40},
     "fmn_linf": {"iterations": 40},
+    "universal": {"epsilon": 0.6, "passes": 3},
     "square": {"epsilon": 0.5, "max_queries": 150},
     "one_pixel": {"pixels": 4, "population": 20, "max_queries": 401},
     "zoo": {"learning_rate": 0.2, "coordinates": 8, "binary_search_steps": 2, "max_queries": 1000},
@@ -38,14 +41,14 @@ QUICK = {
 ACCURATE = {
     "cw_l2": {"max_iterations": 300, "binary_search_steps": 6, "learning_rate": 0.02, "initial_const": 0.1},
     "fmn_l0": {"iterations": 300},
-    "zoo": {"learning_rate": 0.02, "coordinates": 36, "binary_search_steps": 3, "max_queries": 9000},
+    "zoo": {"learning_rate": 0.02, "coordinates": 36, "binary_search_steps": 3, "max_queries": 6000},
 }
 BAR = 1.05
 
 # How large an example of a budget attack may be, in its norm, from its options and the image's shape.
 BUDGETS = {
     "linf": lambda options, shape: options["epsilon"],
-    "l0": lambda options, shape: options["pixels"],
+    "l0": lambda options, shape: options.get("pixels") or options["gamma"] * shape[1] * shape[2],
 }
 
 
@@ -106,6 +109,10 @@ def succeeded(model, images, labels, targeted):
     return alone == labels if targeted else alone != labels
 
 
+def names(attack):
+    return {option.name for option in attack.options}
+
+
 def changes(adversarial, images):
     return (adversarial != images).flatten(1).any(1)
 
@@ -132,12 +139,8 @@ def test_a_batch_of_512_is_served(attack):
     shape = (1, 2, 3)
     model, images = linear(shape), images_for(shape, 512)
     labels = aims(model, images, False)
-    quick = {
-        option.name: {"max_queries": 60, "iterations": 10}[option.name]
-        for option in attack.options
-        if option.name in ("max_queries", "iterations")
-    }
-    adversarial = run(attack, model, images, labels, **quick)
+    few = {"max_queries": 60, "iterations": 10, "search_steps": 1}
+    adversarial = run(attack, model, images, labels, **{name: few[name] for name in few.keys() & names(attack)})
     changed = changes(adversarial, images)
     assert changed.float().mean() > 0.2
     assert torch.equal(model(adversarial).argmax(1) != labels, changed)
@@ -211,8 +214,9 @@ def test_what_is_misread_from_the_start_costs_one_look_and_stays(attack, targete
 @every_attack
 def test_pixels_at_exactly_0_and_1_move(attack):
     """In l0 two of the three are enough, and two are needed."""
-    weight = torch.tensor([[0.0, 0.0, 0.0, 0.0], [1.0, -1.0, 1.0, -1.0]])
-    model, images = Linear(weight), torch.tensor([[[[0.0, 1.0, 0.3, 1.0]]]])  # logit 1 is -1.7, so class 0
+    half = torch.tensor([0.5, -0.5, 0.5, -0.5])
+    model, images = Linear(torch.stack([-half, half])), torch.tensor([[[[0.0, 1.0, 0.3, 1.0]]]])
+    assert model(images).diff().item() == pytest.approx(-1.7)  # each pixel counts 1, and pixel 2 can give 0.7
     adversarial = run(attack, model, images, torch.tensor([0]))
     assert model(adversarial).argmax(1).item() == 1
     moved = ((adversarial - images).abs() > 0.01)[0, 0, 0, [0, 1, 3]]

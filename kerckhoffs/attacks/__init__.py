@@ -13,12 +13,15 @@ from kerckhoffs.attacks.fgsm import FGSM, fgsm
 from kerckhoffs.attacks.fmn import FMN_L0, FMN_L2, FMN_LINF, fmn_l0, fmn_l2, fmn_linf
 from kerckhoffs.attacks.hop_skip_jump import HOP_SKIP_JUMP, hop_skip_jump
 from kerckhoffs.attacks.illc import ILLC, illc
+from kerckhoffs.attacks.jsma import JSMA, jsma
+from kerckhoffs.attacks.lbfgs import LBFGS, lbfgs
 from kerckhoffs.attacks.mi_fgsm import MI_FGSM, mi_fgsm
 from kerckhoffs.attacks.one_pixel import ONE_PIXEL, one_pixel
 from kerckhoffs.attacks.otcm import OTCM, otcm
 from kerckhoffs.attacks.pgd import PGD, pgd
 from kerckhoffs.attacks.rand_fgsm import RAND_FGSM, rand_fgsm
 from kerckhoffs.attacks.square import SQUARE, square
+from kerckhoffs.attacks.universal import UNIVERSAL, universal
 from kerckhoffs.attacks.zoo_attack import ZOO, zoo
 
 __all__ = [
@@ -38,12 +41,15 @@ __all__ = [
     "fmn_linf",
     "hop_skip_jump",
     "illc",
+    "jsma",
+    "lbfgs",
     "mi_fgsm",
     "one_pixel",
     "otcm",
     "pgd",
     "rand_fgsm",
     "square",
+    "universal",
     "zoo",
 ]
 
@@ -59,12 +65,15 @@ ATTACKS: dict[str, Attack] = {
         MI_FGSM,
         PGD,
         APGD,
+        JSMA,
+        LBFGS,
         CW_L2,
         DDN,
         DEEPFOOL,
         FMN_L2,
         FMN_LINF,
         FMN_L0,
+        UNIVERSAL,
         SQUARE,
         ONE_PIXEL,
         ZOO,
