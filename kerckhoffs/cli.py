@@ -218,6 +218,7 @@ def bench_command(
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of torch; its own choice by default.")] = None,
     csv: Annotated[Path | None, typer.Option(help="File for the table.")] = None,
     curve: Annotated[Path | None, typer.Option(help="CSV file for the security curves.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="HTML file for the security curves.")] = None,
 ) -> int:
     """Measure attacks side by side on the same images. Ctrl-C keeps what is done.
 
@@ -227,7 +228,7 @@ def bench_command(
     field, missing = contestants.chosen(suite, _listed(attacks), _listed(peers))
     for library, specs in missing.items():
         print(f"left out: {', '.join(specs)}; {library} is not installed (benchmarks/README.md)", file=sys.stderr)
-    for path in (csv, curve):
+    for path in (csv, curve, plot):
         if path and not path.parent.is_dir():
             raise ValueError(f"there is no folder {path.parent} to write {path.name} to")
     if threads:
@@ -254,6 +255,10 @@ def bench_command(
         _write_csv(csv, bench.table(results, **conditions))
     if curve:
         _write_csv(curve, bench.security_curve(results))
+    if plot:
+        from kerckhoffs import plots  # slow
+
+        plots.security_curves(bench.security_curve(results)).write_html(plot)
     return 0 if len(results) == len(field) else 130
 
 

@@ -1,6 +1,6 @@
 """Who takes part in a benchmark: our attacks, those of other libraries where they are installed, and named sets.
 
-A contestant is written `id` or `id:option=value:option=value`: `cw_l2`, `ddn:steps=1000`, `foolbox.cw_l2:steps=100`.
+A contestant is written `id` or `id:option=value:option=value`: `cw_l2`, `ddn:iterations=1000`, `foolbox.cw_l2:steps=100`.
 The other libraries are no dependencies; benchmarks/README.md says how to install them.
 """
 

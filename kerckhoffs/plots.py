@@ -5,12 +5,17 @@ Colours are Okabe and Ito's, which colour-blind people can tell apart, and never
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 from torch import Tensor
 
+if TYPE_CHECKING:
+    import pandas as pd  # slow, and most pages do without
+
+OKABE_ITO = ["#000000", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]
 BEFORE, AFTER = "#8a8f98", "#d55e00"
 RAISED, LOWERED = np.array([213, 94, 0.0]), np.array([0, 114, 178.0])  # vermilion, blue
 UPSCALE = 8  # whole pixels, so that a picture is never blurred
@@ -77,4 +82,24 @@ def probabilities(shown: Probabilities, classes: Sequence[str], height: int = 18
         yaxis={"range": [0, 1], "tickvals": [0, 0.5, 1], "fixedrange": True},
         xaxis={"type": "category", "fixedrange": True, "tickangle": 0 if max(map(len, classes)) < 3 else -35},
     )
+    return figure
+
+
+def security_curves(curve: "pd.DataFrame") -> go.Figure:
+    """Success against budget, a line an attack and a chart a norm, from the rows of bench.security_curve."""
+    import plotly.express as px  # slow, and no page needs it
+
+    figure = px.line(
+        curve,
+        x="budget",
+        y="success",
+        color="attack",
+        line_dash="attack",
+        facet_col="norm",
+        line_shape="hv",
+        color_discrete_sequence=OKABE_ITO,
+        template="none",
+    )
+    figure.update_xaxes(matches=None, rangemode="tozero")
+    figure.update_yaxes(range=[0, 1.02])
     return figure

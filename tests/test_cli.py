@@ -132,6 +132,7 @@ def assert_silent_about(key: Key, text: str) -> None:
         ("bench --attacks fgsm --batch -1", "--batch"),
         ("bench --attacks fgsm --threads 0", "--threads"),
         ("bench --attacks fgsm --csv no/table.csv", "there is no folder no to write table.csv to"),
+        ("bench --attacks fgsm --plot no/curve.html", "there is no folder no to write curve.html to"),
         ("bench --attacks fgsm --curve no/curve.csv", "there is no folder no to write curve.csv to"),
     ],
 )
@@ -445,9 +446,10 @@ def threads():
     torch.set_num_threads(before)
 
 
-def test_bench_prints_a_row_an_attack_and_writes_both_files(tmp_path, capsys):
+def test_bench_prints_a_row_an_attack_and_writes_what_is_asked_for(tmp_path, capsys):
     csv, curve = tmp_path / "table.csv", tmp_path / "curve.csv"
-    assert cli.main([*BENCH, "--suite=quick", "--threads=1", "--seed=3", f"--csv={csv}", f"--curve={curve}"]) == 0
+    written = [f"--csv={csv}", f"--curve={curve}", f"--plot={tmp_path / 'curve.html'}"]
+    assert cli.main([*BENCH, "--suite=quick", "--threads=1", "--seed=3", *written]) == 0
     out, err = capsys.readouterr()
     assert "threads 1" in out.splitlines()[0]
     assert "targets random, seed 3, batch 2, examples 2" in out.splitlines()[0]
@@ -463,7 +465,7 @@ def test_bench_prints_a_row_an_attack_and_writes_both_files(tmp_path, capsys):
         ["mnist-table2-classical", "random", 3, 2, 1]
     ]
     assert set(pd.read_csv(curve)["attack"]) == set(attacks)
-    assert files(tmp_path) == {"table.csv", "curve.csv"}
+    assert files(tmp_path) == {"table.csv", "curve.csv", "curve.html"}
 
 
 def test_bench_takes_lists_both_ways_and_every_target(tmp_path):

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -36,3 +37,21 @@ def test_probabilities_show_both_distributions_and_mark_class_and_target():
     assert list(adversarial.y) == [0.2, 0.7, 0.1]
     assert list(clean.x) == ["✓ a", "b", "◎ c"]
     assert clean.marker.pattern.shape != adversarial.marker.pattern.shape, "never told apart by colour alone"
+
+
+def test_security_curves_have_a_step_line_an_attack_and_a_chart_a_norm():
+    curve = pd.DataFrame(
+        {
+            "attack": ["a", "a", "b", "b", "c"],
+            "norm": ["l2", "l2", "l2", "l2", "linf"],
+            "budget": [0.0, 1.5, 0.0, 2.0, 0.0],
+            "success": [0.0, 1.0, 0.0, 0.5, 0.0],
+        }
+    )
+    figure = plots.security_curves(curve)
+    lines = {line.name: line for line in figure.data}
+    assert list(lines["b"].x) == [0, 2]
+    assert list(lines["b"].y) == [0, 0.5]
+    assert lines["a"].line.shape == "hv"
+    assert lines["a"].line.dash != lines["b"].line.dash  # a colour never carries a meaning alone
+    assert {note.text for note in figure.layout.annotations} == {"norm=l2", "norm=linf"}
