@@ -166,7 +166,7 @@ def measure(
     figures = Result(contestant, len(images), seconds, cpu_seconds, calls.forwards, calls.gradients, _peak_mib(), error)
     if adversarial is None:
         return figures
-    said = predictions(model, adversarial)
+    said = predictions(model.eval(), adversarial)  # an attack may have left it in another mode
     success = said == labels if targeted else said != labels
     return replace(figures, images=adversarial, success=success, sizes=distances(images, adversarial))
 

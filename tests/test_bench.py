@@ -213,6 +213,16 @@ def test_images_are_judged_in_small_batches_of_float32(model):
     assert sizes == [bench.JUDGED_AT_ONCE, 3]
 
 
+def test_a_model_that_an_attack_leaves_in_training_mode_is_judged_as_it_came(model):
+    model.append(nn.Dropout(1.0)).eval()
+
+    def run(model, images, labels, targeted):
+        model.train()
+        return images
+
+    assert measured(run, model).success.sum() == 0
+
+
 def lie(change):
     def run(model, images, labels, targeted):
         result = images.clone()
