@@ -1,7 +1,8 @@
 """Who takes part in a benchmark: our attacks, those of other libraries where they are installed, and named sets.
 
-A contestant is written `id` or `id:option=value:option=value`: `cw_l2`, `ddn:iterations=1000`, `foolbox.cw_l2:steps=100`.
-The other libraries are no dependencies; benchmarks/README.md says how to install them.
+A contestant is written `id` or `id:option=value:option=value`: `cw_l2`, `ddn:iterations=1000`,
+`foolbox.cw_l2:steps=100`. The other libraries are no dependencies; benchmarks/README.md says how to install
+them.
 """
 
 import importlib
@@ -231,10 +232,8 @@ def _art(
     with torch.no_grad():
         classes = model(images[:1]).shape[1]
     if flat:
-        model, images = (
-            nn.Sequential(nn.Unflatten(1, shape), nn.Flatten(1, 1), model),
-            images.flatten(1)[..., None, None],
-        )
+        model = nn.Sequential(nn.Flatten(), nn.Unflatten(1, shape), model)
+        images = images.flatten(1)[..., None, None]  # (N, C * H * W, 1, 1)
     estimator = estimators.PyTorchClassifier(
         model, nn.CrossEntropyLoss(), tuple(images.shape[1:]), classes, clip_values=(0.0, 1.0), device_type="cpu"
     )
@@ -373,7 +372,7 @@ PEERS: dict[str, Peer] = {
             "linf",
             "minimal",
             partial(_art, "CarliniLInfMethod"),
-            dict(max_iter=100, learning_rate=1e-2, initial_const=1e-5, largest_const=20.0, decrease_factor=0.9),
+            dict(max_iter=100, learning_rate=1e-1, initial_const=1e-5, largest_const=20.0, decrease_factor=0.9),
             note="when targeted, it takes any class but the target for a success",
         ),
     )
