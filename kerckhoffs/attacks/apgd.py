@@ -6,8 +6,6 @@ returned is the success with the highest loss, not the last one. And the targete
 classes other than the target in place of the true class: the aim here is that the model says the target.
 """
 
-import math
-
 import torch
 from torch import Tensor, nn
 
@@ -142,10 +140,11 @@ def _run(
 
 def checkpoints(iterations: int) -> list[int]:
     """The steps after which the step size is looked at: ceil(p_j iterations), p growing by 0.22, 0.19, ... 0.06."""
-    steps, before, p = [], 0.0, 0.22
-    while p <= 1:
-        steps.append(math.ceil(p * iterations))
-        before, p = p, p + max(p - before - 0.03, 0.06)
+    steps, p, growth = [], 22, 22  # in hundredths
+    while p <= 100:
+        steps.append(-(-p * iterations // 100))
+        growth = max(growth - 3, 6)
+        p += growth
     return steps
 
 

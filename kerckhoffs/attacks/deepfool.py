@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit, fooled
 from kerckhoffs.attacks.ddn import l2
 
-HAIR = 1e-5  # the authors' code has the same
+HAIR = 1e-4  # the authors' code has the same
 
 
 def deepfool(
