@@ -1,16 +1,18 @@
 """Play: one image, one attack, two classifiers side by side. `streamlit run app.py`"""
 
+from typing import Any
+
 import streamlit as st
 from torch import Tensor
 
-from kerckhoffs.attacks import ATTACKS
+from kerckhoffs.attacks import ATTACKS, Attack
 from kerckhoffs.classifiers import CLASSIFIERS
 from kerckhoffs.data import DATASETS
 from kerckhoffs.knowledge import KNOWLEDGE
 from kerckhoffs.ui import controls, panels
 from kerckhoffs.ui.jobs import Job, keep_one
 from kerckhoffs.ui.page import end, sentences, start
-from kerckhoffs.ui.play import Experiment, compare, craft, samples
+from kerckhoffs.ui.play import TRAINING_SAMPLES, Experiment, compare, craft, samples
 
 # What the page opens on: an attack that flips the classical classifier (a test holds that).
 OPENING_SAMPLE = {"mnist": 0, "fashion-mnist": 0}
@@ -24,21 +26,16 @@ def choose() -> tuple[Experiment, Tensor, int]:
         networks = " ".join(f"**{each.name}**: {each.summary}" for each in CLASSIFIERS.values())
         dataset = controls.entry("Data", DATASETS, "mnist", key="dataset")
         classifier = controls.entry("Network", CLASSIFIERS, "table1", key="classifier", help=networks)
-        attack = controls.entry("Attack", ATTACKS, "fgsm", key="attack")
+        attack = controls.attack("fgsm", key="attack")
     classes = DATASETS[dataset].classes
     images, labels = samples(dataset)
     index = controls.sample(images, labels, classes, dataset, OPENING_SAMPLE[dataset])
     label = int(labels[index])
     with st.sidebar:
         options = choose_options(attack)
-        target = st.selectbox(
-            "Target",
-            [None, *(i for i in range(len(classes)) if i != label)],
-            format_func=lambda i: "any wrong class" if i is None else classes[i],
-            key=f"target_{dataset}_{label}",
-            persist_state="session",
-            help="Aim at one class (targeted), or at whatever is wrong (untargeted).",
-        )
+        target = choose_target(dataset, label) if attack.targeted else None
+        if attack.kind == "universal":
+            st.caption(f"Fitted on {TRAINING_SAMPLES} of the bundled samples, never on the one that is shown.")
         knowledge = st.radio(
             "What the attacker knows",
             list(KNOWLEDGE),
@@ -47,20 +44,30 @@ def choose() -> tuple[Experiment, Tensor, int]:
             persist_state="session",
             help=" ".join(f"**{each.name}.** {each.summary}" for each in KNOWLEDGE.values()),
         )
-    experiment = Experiment(dataset, classifier, index, attack, options, target, knowledge)
+    experiment = Experiment(dataset, classifier, index, attack.id, options, target, knowledge)
     return experiment, images[index : index + 1], label
 
 
-def choose_options(attack: str) -> tuple[tuple[str, float | int | bool], ...]:
-    """The attack's options, from the registry. FGSM shows its formula's image whether it fools or not."""
-    opening = {"epsilon": OPENING_EPSILON}
-    fixed = {option.name: True for option in ATTACKS[attack].options if option.name == "perturb_all"}
-    first, *rest = (option for option in ATTACKS[attack].options if option.name not in fixed)
-    chosen = fixed | {first.name: controls.option(first, attack, opening.get(first.name))}
-    if rest:
-        with st.popover("More options", icon=":material/tune:", width="stretch"):
-            chosen |= {option.name: controls.option(option, attack) for option in rest}
+def choose_options(attack: Attack) -> tuple[tuple[str, Any], ...]:
+    """The attack's options, from the registry. Where an attack can, it shows its image whether it fools or not."""
+    chosen = controls.options(attack, {"epsilon": OPENING_EPSILON})
+    if any(option.name == "perturb_all" for option in attack.options):
+        chosen["perturb_all"] = True
     return tuple(chosen.items())
+
+
+def choose_target(dataset: str, label: int) -> int | None:
+    """The class to aim at, or None."""
+    classes = DATASETS[dataset].classes
+    chosen: int | None = st.selectbox(
+        "Target",
+        [None, *(i for i in range(len(classes)) if i != label)],
+        format_func=lambda i: "any wrong class" if i is None else classes[i],
+        key=f"target_{dataset}_{label}",
+        persist_state="session",
+        help="Aim at one class (targeted), or at whatever is wrong (untargeted).",
+    )
+    return chosen
 
 
 def show(experiment: Experiment, image: Tensor, label: int) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from kerckhoffs import data, zoo
+from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.keys import Key
 from kerckhoffs.ui.page import PAGES
 
@@ -29,6 +30,23 @@ def opened(page="app.py"):
         app.switch_page(page).run()
     assert not app.exception
     return app
+
+
+def choose_attack(app, attack):
+    entry = ATTACKS[attack]
+    app.selectbox(key="attack").set_value(f"{entry.name} · {entry.norm} · {entry.access}").run()
+    assert not app.exception
+
+
+def labels(widgets):
+    return {each.label for each in widgets}
+
+
+def run_and_wait(app):
+    next(button for button in app.button if button.label.startswith("Run")).click().run()
+    app.session_state["job"]._future.result(timeout=SECONDS)
+    app.run()
+    assert not app.exception
 
 
 def words(elements):
@@ -138,24 +156,60 @@ def test_what_was_chosen_is_still_there_after_a_visit_to_another_page():
 
 def test_cw_waits_for_its_button_runs_in_a_worker_and_is_judged():
     app = opened()
-    app.segmented_control(key="attack").set_value("cw_l2").run()
+    choose_attack(app, "cw_l2")
     assert "has not run" in words(app.info)
     assert not verdicts(app)
     app.number_input(key="cw_l2_max_iterations").set_value(60).run()
     app.number_input(key="cw_l2_binary_search_steps").set_value(5).run()
     app.number_input(key="cw_l2_learning_rate").set_value(0.05).run()
-    run = next(button for button in app.button if button.label.startswith("Run"))
-    run.click().run()
-    app.session_state["job"]._future.result(timeout=SECONDS)
-    app.run()
-    assert not app.exception
+    run_and_wait(app)
     assert "Finished" in words(app.caption)
     assert any("Fooled" in v and "evaluated on the classical classifier" in v for v in verdicts(app))
 
 
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_every_attack_is_on_the_menu_with_its_options(attack):
+    app = opened()
+    choose_attack(app, attack)
+    entry = ATTACKS[attack]
+    shown = labels([*app.slider, *app.number_input, *app.toggle, *app.selectbox])
+    expected = {each.name.replace("_", " ") for each in entry.options if each.when is None} - {"perturb all"}
+    assert expected <= shown
+    assert ("Target" in shown) == entry.targeted
+    assert bool(verdicts(app)) == (entry.cost == 1), "what is slow waits for its button"
+
+
+def test_the_menu_goes_from_gradients_to_labels():
+    app = opened()
+    access = [option.split(" · ")[-1] for option in app.selectbox(key="attack").options]
+    assert len(access) == len(ATTACKS)
+    assert access == sorted(access, key=["gradients", "scores", "labels"].index)
+
+
+def test_an_option_is_shown_where_it_counts():
+    app = opened()
+    choose_attack(app, "pgd")
+    assert "restarts" in labels(app.number_input)
+    app.toggle(key="pgd_random_start").set_value(False).run()
+    assert "restarts" not in labels(app.number_input)
+    app.number_input(key="pgd_iterations").set_value(3).run()
+    run_and_wait(app)
+    assert len(verdicts(app)) == 2
+
+
+def test_a_universal_perturbation_is_fitted_on_other_samples():
+    app = opened()
+    choose_attack(app, "universal")
+    assert "never on the one that is shown" in words(app.caption)
+    app.number_input(key="universal_passes").set_value(1).run()
+    app.number_input(key="universal_max_iterations").set_value(1).run()
+    run_and_wait(app)
+    assert len(verdicts(app)) == 2
+
+
 def test_a_result_of_other_settings_is_never_shown():
     app = opened()
-    app.segmented_control(key="attack").set_value("cw_l2").run()
+    choose_attack(app, "cw_l2")
     app.number_input(key="cw_l2_max_iterations").set_value(5).run()
     next(button for button in app.button if button.label.startswith("Run")).click().run()
     job = app.session_state["job"]

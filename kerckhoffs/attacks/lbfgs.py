@@ -135,8 +135,8 @@ LBFGS = Attack(
     access="gradients",
     targeted=True,
     options=(
-        Option("initial_const", float, 1.0, "The first c.", low=1e-9, high=1e6),
         Option("search_steps", int, 10, "How many values of the constant c are tried.", low=1, high=50),
+        Option("initial_const", float, 1.0, "The first c.", low=1e-9, high=1e6),
         Option("max_iterations", int, 50, "Iterations of L-BFGS for each c, at most.", low=1, high=10_000),
     ),
     source="Szegedy et al. 2014, section 4.1; the paper's [7]; SciPy's L-BFGS-B",

@@ -176,11 +176,11 @@ ZOO = Attack(
     access="scores",
     targeted=True,
     options=(
+        Option("max_queries", int, 30_000, "Images shown to the model, for each image.", low=1, high=10_000_000),
         Option("learning_rate", float, 0.05, "Adam's step size.", low=1e-5),
         Option("coordinates", int, 128, "Numbers of the image that a step moves.", low=1, high=100_000),
         Option("binary_search_steps", int, 4, "How many values of the constant c are tried.", low=1, high=20),
         Option("initial_const", float, 1.0, "The first c.", low=1e-9, high=1e6),
-        Option("max_queries", int, 30_000, "Images shown to the model, for each image.", low=1, high=10_000_000),
     ),
     source="Chen, Zhang, Sharma, Yi and Hsieh 2017, Algorithm 2",
     cost=30_000,

@@ -10,9 +10,11 @@ from PIL import Image
 from torch import Tensor
 
 from kerckhoffs import plots
-from kerckhoffs.attacks import Option
+from kerckhoffs.attacks import ATTACKS, Attack, Option
 
 STRIP = 12  # thumbnails at a time
+ACCESS = ("gradients", "scores", "labels")  # in the order of the menu, the most first
+KINDS = ("budget", "minimal", "universal")
 
 
 def entry(label: str, registry: Mapping[str, Any], default: str, key: str, help: str | None = None) -> str:
@@ -27,6 +29,42 @@ def entry(label: str, registry: Mapping[str, Any], default: str, key: str, help:
         help=help,
         persist_state="session",
     )
+    return chosen
+
+
+def attack(default: str, key: str) -> Attack:
+    """The menu of attacks, by what they read of the model, and then by their kind."""
+    order = sorted(ATTACKS.values(), key=lambda each: (ACCESS.index(each.access), KINDS.index(each.kind)))
+    chosen = st.selectbox(
+        "Attack",
+        [each.id for each in order],
+        [each.id for each in order].index(default),
+        format_func=lambda each: f"{ATTACKS[each].name} · {ATTACKS[each].norm} · {ATTACKS[each].access}",
+        key=key,
+        help="Its name, the norm in which it counts the change, and what it reads of the model.",
+        persist_state="session",
+    )
+    return ATTACKS[chosen]
+
+
+def options(attack: Attack, opening: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of an attack by name: the first at once, the rest behind a button, each where it counts.
+
+    Args:
+        opening: values to open on, where they are not the defaults.
+    """
+    chosen: dict[str, Any] = {}
+
+    def ask(choice: Option) -> None:
+        if choice.when is None or chosen[choice.when[0]] == choice.when[1]:
+            chosen[choice.name] = option(choice, attack.id, opening.get(choice.name))
+
+    first, *rest = (each for each in attack.options if each.name != "perturb_all")
+    ask(first)
+    if rest:
+        with st.popover("More options", icon=":material/tune:", width="stretch"):
+            for each in rest:
+                ask(each)
     return chosen
 
 

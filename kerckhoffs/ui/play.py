@@ -16,6 +16,7 @@ from kerckhoffs.evaluate import Verdict, predict, succeeded
 from kerckhoffs.knowledge import crafted_on
 
 KINDS = ("classical", "keyed")
+TRAINING_SAMPLES = 100  # that a universal perturbation is fitted on: minutes at most
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,14 @@ def craft(experiment: Experiment, image: Tensor, label: int) -> Callable[[OnStep
     attacked = model(experiment.crafted_on)
     targeted = experiment.target is not None
     aim = torch.tensor([experiment.target if targeted else label])
+    images, labels = samples(experiment.dataset)
+    others = [i for i in range(TRAINING_SAMPLES + 1) if i != experiment.index][:TRAINING_SAMPLES]
+    training = images[others], labels[others]
 
     def run(on_step: OnStep | None) -> Tensor:
-        attack = ATTACKS[experiment.attack]
-        return attack.run(attacked, image, aim, targeted=targeted, on_step=on_step, **dict(experiment.options))
+        return ATTACKS[experiment.attack].run(
+            attacked, image, aim, targeted=targeted, training=training, on_step=on_step, **dict(experiment.options)
+        )
 
     return run
 
