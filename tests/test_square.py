@@ -5,6 +5,7 @@ from torch import nn
 
 from kerckhoffs import data, zoo
 from kerckhoffs.attacks.square import _one_square, _side, square
+from tests.linear import Linear
 
 
 class Counting(nn.Module):
@@ -17,15 +18,6 @@ class Counting(nn.Module):
     def forward(self, images):
         self.asked += len(images)
         return self.model(images)
-
-
-class Linear(nn.Module):
-    def __init__(self, weight):
-        super().__init__()
-        self.weight = weight
-
-    def forward(self, images):
-        return images.flatten(1) @ self.weight.T
 
 
 class Never(nn.Module):

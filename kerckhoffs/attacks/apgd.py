@@ -9,8 +9,8 @@ classes other than the target in place of the true class: the aim here is that t
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import PERTURB_ALL, Attack, OnStep, Option, Pursuit, fooled, generator_for
-from kerckhoffs.attacks.sign import Objective, cross_entropy, into_ball, lead, random_point, slope
+from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit, fooled
+from kerckhoffs.attacks.sign import Objective, cross_entropy, from_starts, into_ball, lead, slope
 
 MOMENTUM = 0.75  # alpha of the paper: the new step's weight, the last step has the rest
 RISES = 0.75  # rho: the share of steps that must raise the loss for the step size to stay
@@ -75,19 +75,11 @@ def apgd(
     if loss == "dlr" and classes < needed:
         aim = "targeted" if targeted else "untargeted"
         raise ValueError(f"loss 'dlr', {aim}, needs {needed} classes, but the model has {classes}; use loss 'ce'")
-    generator = generator_for(images, generator)
-    starts = restarts if random_start else 1
-    rows = torch.arange(len(pursuit), device=images.device)  # not turned yet
-    for number in range(starts):
-        if len(rows) == 0:
-            break
-        start = random_point(pursuit, images, epsilon, generator) if random_start else pursuit.images
-        found, stopped = _run(
-            model, pursuit, rows, start[rows], targeted, epsilon, iterations, OBJECTIVES[loss], number, starts
-        )
-        if stopped:
-            break
-        rows = rows[~found]
+
+    def walk(rows: Tensor, start: Tensor, number: int, starts: int) -> tuple[Tensor, bool]:
+        return _run(model, pursuit, rows, start, targeted, epsilon, iterations, OBJECTIVES[loss], number, starts)
+
+    from_starts(pursuit, images, epsilon, generator, restarts if random_start else None, walk)
     return pursuit.result()
 
 
@@ -182,7 +174,7 @@ APGD = Attack(
     access="gradients",
     targeted=True,
     options=(
-        Option("epsilon", float, 0.3, "The largest change of a pixel."),
+        EPSILON,
         Option("iterations", int, 100, "Steps from one start, one gradient each.", low=1, high=100_000),
         Option(
             "loss", str, "ce", "What is raised: cross-entropy, or a ratio of logits' leads.", choices=tuple(OBJECTIVES)

@@ -76,6 +76,7 @@ class Option:
             raise ValueError(f"{self.name} must be between {self.low:g} and {self.high:g}, but is {value!r}")
 
 
+EPSILON = Option("epsilon", float, 0.3, "The largest change of a pixel.")
 PERTURB_ALL = Option("perturb_all", bool, False, "Return failed examples too, as the paper's table counts.")
 
 

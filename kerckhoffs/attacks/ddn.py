@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit, fooled
+from kerckhoffs.attacks.sign import cross_entropy
 
 FIRST_STEP, LAST_STEP = 1.0, 0.01  # the paper's alpha, and what it decays to
 
@@ -60,9 +61,7 @@ def ddn(
 
     def log_odds(logits: Tensor) -> Tensor:
         """log(p / (1 - p)) with p the probability of success, (M,)."""
-        own = logits.gather(1, labels[:, None]).squeeze(1)
-        others = logits.scatter(1, labels[:, None], -torch.inf).logsumexp(1)
-        return own - others if targeted else others - own
+        return cross_entropy(logits, labels, targeted)
 
     farthest = l2(torch.maximum(x, 1 - x))  # (M,) where the farthest corner of the box is
     norm = torch.full_like(farthest, initial_norm)

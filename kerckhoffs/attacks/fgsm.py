@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import PERTURB_ALL, Attack, OnStep, Option, Pursuit, fooled
+from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Pursuit, fooled
 
 
 def fgsm(
@@ -102,7 +102,7 @@ FGSM = Attack(
     kind="budget",
     access="gradients",
     targeted=True,
-    options=(Option("epsilon", float, 0.3, "The largest change of a pixel."), PERTURB_ALL),
+    options=(EPSILON, PERTURB_ALL),
     source="Goodfellow et al. 2015; the paper, equation (4); CleverHans' tutorial for epsilon; torchattacks 3.3.0",
     cost=1,
     function=fgsm,

@@ -5,7 +5,7 @@ Kurakin, Goodfellow and Bengio, "Adversarial examples in the physical world" (20
 
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import PERTURB_ALL, Attack, OnStep, Option, Pursuit
+from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.sign import climb
 
 
@@ -60,7 +60,7 @@ ILLC = Attack(
     access="gradients",
     targeted=True,
     options=(
-        Option("epsilon", float, 0.3, "The largest change of a pixel."),
+        EPSILON,
         Option("step_size", float, 0.01, "A pixel's change in one step."),
         Option("iterations", int, 40, "Steps, one gradient each.", low=1, high=100_000),
         PERTURB_ALL,

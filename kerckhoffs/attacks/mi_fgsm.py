@@ -7,7 +7,7 @@ Dong, Liao, Pang, Su, Zhu, Hu and Li, "Boosting adversarial attacks with momentu
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import PERTURB_ALL, Attack, OnStep, Option, Pursuit
+from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.sign import climb
 
 
@@ -78,7 +78,7 @@ MI_FGSM = Attack(
     access="gradients",
     targeted=True,
     options=(
-        Option("epsilon", float, 0.3, "The largest change of a pixel."),
+        EPSILON,
         Option("iterations", int, 10, "Steps of epsilon / iterations, one gradient each.", low=1, high=100_000),
         Option("decay", float, 1.0, "What is left of the sum of gradients after a step.", high=2.0),
         PERTURB_ALL,

@@ -6,7 +6,7 @@ methods"; the paper's [9].
 
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import PERTURB_ALL, Attack, OnStep, Option, Pursuit
+from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Pursuit
 from kerckhoffs.attacks.sign import climb
 
 
@@ -56,7 +56,7 @@ OTCM = Attack(
     kind="budget",
     access="gradients",
     targeted=True,
-    options=(Option("epsilon", float, 0.3, "The largest change of a pixel."), PERTURB_ALL),
+    options=(EPSILON, PERTURB_ALL),
     source="Kurakin, Goodfellow and Bengio 2017, section 2; the paper's [9]",
     cost=1,
     function=otcm,

@@ -8,8 +8,8 @@ Carlini and Wagner).
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import PERTURB_ALL, Attack, OnStep, Option, Pursuit, generator_for
-from kerckhoffs.attacks.sign import OBJECTIVES, climb, random_point
+from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit
+from kerckhoffs.attacks.sign import OBJECTIVES, climb, from_starts
 
 
 def pgd(
@@ -65,29 +65,23 @@ def pgd(
         perturb_all=perturb_all,
     )
     pursuit = Pursuit(model, images, labels, targeted, on_step, perturb_all=perturb_all)
-    generator = generator_for(images, generator)
-    starts = restarts if random_start else 1
-    rows = torch.arange(len(pursuit), device=images.device)  # not turned yet
-    for number in range(starts):
-        if len(rows) == 0:
-            break
-        start = random_point(pursuit, images, epsilon, generator) if random_start else pursuit.images
-        found, stopped = climb(
+
+    def walk(rows: Tensor, start: Tensor, number: int, starts: int) -> tuple[Tensor, bool]:
+        return climb(
             model,
             pursuit,
             targeted,
             epsilon=epsilon,
             step_size=step_size,
             iterations=iterations,
-            start=start[rows],
+            start=start,
             rows=rows,
             objective=OBJECTIVES[loss],
             done=number * iterations,
             total=starts * iterations,
         )
-        if stopped:
-            break
-        rows = rows[~found]
+
+    from_starts(pursuit, images, epsilon, generator, restarts if random_start else None, walk)
     return pursuit.result()
 
 
@@ -99,7 +93,7 @@ PGD = Attack(
     access="gradients",
     targeted=True,
     options=(
-        Option("epsilon", float, 0.3, "The largest change of a pixel."),
+        EPSILON,
         Option("step_size", float, 0.01, "A pixel's change in one step."),
         Option("iterations", int, 40, "Steps from one start, one gradient each.", low=1, high=100_000),
         Option("loss", str, "ce", "What is raised: cross-entropy, or margin in logits.", choices=tuple(OBJECTIVES)),

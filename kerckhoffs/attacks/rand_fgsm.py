@@ -8,7 +8,7 @@ every epsilon; the publication's choice on ImageNet, epsilon / 2, is the default
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import PERTURB_ALL, Attack, OnStep, Option, Pursuit, generator_for
+from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit, generator_for
 from kerckhoffs.attacks.sign import climb, into_ball
 
 
@@ -66,7 +66,7 @@ RAND_FGSM = Attack(
     access="gradients",
     targeted=True,
     options=(
-        Option("epsilon", float, 0.3, "The largest change of a pixel."),
+        EPSILON,
         Option("random_share", float, 0.5, "The random step's share of epsilon."),
         PERTURB_ALL,
     ),

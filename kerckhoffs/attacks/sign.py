@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import Pursuit, fooled, margins
+from kerckhoffs.attacks.base import Pursuit, fooled, generator_for, margins
 from kerckhoffs.attacks.fgsm import within
 
 Objective = Callable[[Tensor, Tensor, bool], Tensor]
@@ -55,6 +55,33 @@ def random_point(pursuit: Pursuit, images: Tensor, epsilon: float, generator: to
     """
     noise = torch.rand(images.shape, generator=generator, device=images.device)[pursuit.open]
     return into_ball(pursuit.images + epsilon * (2 * noise - 1), pursuit.images, epsilon)
+
+
+def from_starts(
+    pursuit: Pursuit,
+    images: Tensor,
+    epsilon: float,
+    generator: torch.Generator | None,
+    restarts: int | None,
+    walk: Callable[[Tensor, Tensor, int, int], tuple[Tensor, bool]],
+) -> None:
+    """Walk from random points of the ball, each time with the images that no walk has turned so far.
+
+    Args:
+        restarts: random starts at most; None for one walk from the images themselves.
+        walk: from rows (R,), their starts (R, C, H, W), the number of this start and of all, to which rows were
+            turned, (R,) bool, and whether the caller stopped the attack.
+    """
+    generator = generator_for(images, generator)
+    rows = torch.arange(len(pursuit), device=images.device)
+    for number in range(restarts or 1):
+        if len(rows) == 0:
+            break
+        start = random_point(pursuit, images, epsilon, generator) if restarts else pursuit.images
+        found, stopped = walk(rows, start[rows], number, restarts or 1)
+        if stopped:
+            break
+        rows = rows[~found]
 
 
 def climb(

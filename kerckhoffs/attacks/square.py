@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from kerckhoffs.attacks.base import (
+    EPSILON,
     PERTURB_ALL,
     Attack,
     OnStep,
@@ -140,7 +141,7 @@ SQUARE = Attack(
     access="scores",
     targeted=True,
     options=(
-        Option("epsilon", float, 0.3, "The largest change of a pixel."),
+        EPSILON,
         Option("max_queries", int, 5000, "Images shown to the model, for each image.", low=1, high=1_000_000),
         Option("p_init", float, 0.8, "The first squares' share of the image."),
         PERTURB_ALL,

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import PERTURB_ALL, Attack, OnStep, Option, Pursuit, check_inputs, fooled
+from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit, check_inputs, fooled
 from kerckhoffs.attacks.deepfool import deepfool
 from kerckhoffs.attacks.sign import into_ball
 
@@ -165,7 +165,7 @@ UNIVERSAL = Attack(
     access="gradients",
     targeted=False,
     options=(
-        Option("epsilon", float, 0.3, "The largest change of a pixel."),
+        EPSILON,
         Option("fooling_rate", float, 0.8, "The share of the training images at which the fit ends."),
         Option("passes", int, 10, "Passes through the training images, at most.", low=1, high=1000),
         Option("max_iterations", int, 10, "DeepFool's steps for an image, at most.", low=1, high=10_000),
