@@ -2,6 +2,7 @@
 
 import inspect
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
@@ -457,4 +458,12 @@ def test_the_registry_tells_the_functions_options_and_defaults(attack):
     for option in attack.options:
         option.check(option.default)
         assert option.help.endswith(".")
-        assert option.when is None or option.when[0] in defaults
+        assert option.when is None or option.when[0] in list(defaults)[: list(defaults).index(option.name)]
+
+
+@every_attack
+def test_the_readme_lists_it(attack):
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    targeted = "yes" if attack.targeted else "no"
+    row = f"| `{attack.id}` | {attack.name} | {attack.norm} | {attack.kind} | {attack.access} | {targeted} |"
+    assert row in readme, f"README.md, section Attacks, wants the row {row} ..."
