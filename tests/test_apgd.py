@@ -5,8 +5,8 @@ from torch import nn
 
 from kerckhoffs import data, zoo
 from kerckhoffs.attacks import apgd
-from kerckhoffs.attacks.apgd import checkpoints, difference_of_logits_ratio
-from tests.linear import Linear
+from kerckhoffs.attacks.apgd import _rank, checkpoints, difference_of_logits_ratio
+from tests.linear import Linear, random_linear
 from tests.peers import Doubled
 
 
@@ -44,6 +44,22 @@ def test_what_is_returned_has_the_highest_loss():
     image = torch.full((1, 1, 1, 1), 0.2)
     moved = apgd(Ridge(), image, torch.tensor([0]), epsilon=0.1, random_start=False, perturb_all=True)
     assert float(moved) == pytest.approx(0.27, abs=0.002)
+
+
+def test_a_success_goes_before_a_higher_loss():
+    ranks = _rank(torch.tensor([5.0, -3.0, 2.0, -7.0]), torch.tensor([False, True, True, False]))
+    assert ranks.argsort().tolist() == [2, 1, 0, 3]
+
+
+def test_perturb_all_keeps_what_fools_and_else_the_highest_loss():
+    model, images = random_linear(classes=5)
+    labels = model(images).argmax(1)
+    options = {"epsilon": 0.09, "iterations": 10}
+    kept, moved = (apgd(model, images, labels, perturb_all=each, **options) for each in (False, True))
+    fooled = model(kept).argmax(1) != labels
+    assert 0 < fooled.sum() < len(images)
+    assert torch.equal(moved[fooled], kept[fooled])
+    assert (moved != images).flatten(1).any(1).all()
 
 
 def test_the_dlr_loss_by_hand():

@@ -308,8 +308,10 @@ def test_without_gradients_it_sees_none_and_keeps_its_number_of_queries(attack):
     model, images = linear(shape), images_for(shape)
     labels = aims(model, images, False)
     model.queries = 0
-    adversarial = run(attack, model, images, labels)
+    steps = []
+    adversarial = run(attack, model, images, labels, on_step=steps.append)
     assert model.backwards == 0
+    assert steps[-1].done == model.queries, "its steps are queries"
     assert 0 < model.queries <= len(images) * QUICK[attack.id]["max_queries"]
     assert torch.equal(run(attack, Deaf(model), images, labels), adversarial)
 

@@ -77,3 +77,15 @@ def test_noise_has_every_grain():
     assert [len(each[0].unique()) for each in grains[:4]] == [64, 16, 4, 1]
     assert all(set(each.unique().tolist()) <= {0.0, 1.0} for each in grains[4:])
     assert not torch.equal(grains[0][0], grains[0][1])
+
+
+def test_where_most_probes_agree_only_what_differs_from_their_mean_counts():
+    """Half a probe's length inside: 5 of 6 probes say yes, and their sum alone points nearly anywhere."""
+    model, image = random_linear(classes=2, count=1, side=10)
+    label, row = model(image).argmax(1), torch.tensor([0])
+    true = nn.functional.normalize(model.weight[1 - label] - model.weight[label]).view_as(image)
+    walk = walk_on(model, image, label)
+    distance = boundaries(model, image, label, "l2").amin(1)
+    walk.move(row, image + distance * true)
+    walk.move(row, walk.point + 1.5 * distance / 100 / 10 * true)  # probes are distance / 100 long
+    assert float((walk.normal(row, torch.tensor([400])) * true).sum()) > 0.6

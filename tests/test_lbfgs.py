@@ -70,3 +70,21 @@ def test_the_smallest_of_all_iterates_is_kept_on_a_real_model():
     assert (ten <= one).all()
     assert ten.mean() < 0.9 * one.mean()
     assert ten.max() < 2.5
+
+
+@pytest.mark.parametrize(
+    ("first", "tried"),
+    [(1.0, [1, 10, 10**0.5, 10**0.75, 10**0.875]), (500.0, [500, 50, 5, 250**0.5, (5 * 250**0.5) ** 0.5])],
+)
+def test_the_constants_that_are_tried(monkeypatch, first, tried):
+    """Those below 7 succeed: the search closes in on it in equal parts of its logarithm."""
+    seen = []
+
+    def run(solve, max_iterations):
+        seen.append(solve.const)
+        solve.succeeded = solve.const < 7
+
+    monkeypatch.setattr(_Solve, "run", run)
+    model, images = random_linear(classes=2, count=1)
+    lbfgs(model, images, model(images).argmax(1), initial_const=first, search_steps=5)
+    assert seen == pytest.approx(tried)

@@ -77,3 +77,13 @@ def test_no_query_beyond_the_budget(max_queries):
     zoo(model, images, torch.zeros(3, dtype=torch.int64), max_queries=max_queries)
     assert model.queries <= 3 * max_queries
     assert max_queries < 30 or model.queries > 3 * max_queries / 2
+
+
+@pytest.mark.parametrize(("away", "moves"), [(0.15, 0.1), (0.25, -0.1)])
+def test_distance_and_margin_balance_where_the_objective_says(away, moves):
+    """d/dx of x^2 + 0.4 (5 - x) is 0 at 0.2."""
+    model = Linear(torch.tensor([[0.0], [1.0]]), torch.tensor([5.0, 0.0]))
+    descent, _ = descent_on(model, torch.zeros(1, 1, 1, 1), torch.tensor([0]), 1)
+    descent.x[0] = away
+    descent.step(torch.tensor([0]), torch.tensor([0.4]))
+    assert float(descent.x) == pytest.approx(away + moves, abs=1e-4)

@@ -50,7 +50,7 @@ def apgd(
             (Z_t - max_{j != t} Z_j) / (Z_1st - (Z_3rd + Z_4th) / 2), which needs 4.
         random_start: off, it starts from x.
         restarts: random starts at most; >= 1. Without a random start there is one start, whatever this is.
-        perturb_all: return the x' with the highest loss for every image, whether it fools the model or not.
+        perturb_all: where nothing fools the model, return the x' with the highest loss.
         generator: where the starts are drawn from; left out, one with seed 0.
         on_step: called after every step.
 
@@ -113,7 +113,7 @@ def _run(
         height, gradient, logits = _look(model, x, labels, targeted, objective, last=step == iterations)
         success = fooled(logits, labels, targeted)
         found |= success
-        pursuit.keep(x, success, -height.to(x.dtype), rows)
+        pursuit.keep(x, success, _rank(height, success).to(x.dtype), rows)
         if pursuit.report(number * iterations + step, starts * iterations, x, rows):
             return found, True
         rises += height > last_height
@@ -157,6 +157,11 @@ def _look(
         height = objective(logits, labels, targeted)
     gradient = torch.zeros_like(images) if last else slope(height, x)
     return height.detach(), gradient, logits.detach()
+
+
+def _rank(height: Tensor, success: Tensor) -> Tensor:
+    """What is best, smallest first, (R,): successes in (-3, -1), failures in (-1, 1), each by falling loss."""
+    return -height / (1 + height.abs()) - 2 * success
 
 
 def _where(rows: Tensor, one: Tensor, other: Tensor) -> Tensor:
