@@ -2,10 +2,11 @@
 
 Pintor, Roli, Brendel and Biggio, "Fast minimum-norm adversarial attacks through adaptive norm constraints" (2021),
 algorithm 1. Four things differ. The step is clipped to the box before it is projected on the ball, not after: what
-would leave the box takes no room in the ball (found smaller, and no failures, on MNIST). In l0 it is pixels that
-count: all channels of a pixel stay or go together. Before the first success the ball ends more and more beyond
-where a linear model would have its boundary (by 2 % in the end), because an iterate can come ever nearer to it from
-inside. And the last iterate is judged too.
+would leave the box takes no room in the ball. On MNIST this is smaller in l2; in l0 it turned 95 % of 60 images
+with targets instead of 90 %, for 16 pixels instead of 14. In l0 it is pixels that count: all channels of a pixel
+stay or go together. Before the first success the ball ends more and more beyond where a linear model would have its
+boundary (by 2 % in the end), because an iterate can come ever nearer to it from inside. And the last iterate is
+judged too.
 """
 
 from dataclasses import replace

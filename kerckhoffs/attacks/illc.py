@@ -3,9 +3,12 @@
 Kurakin, Goodfellow and Bengio, "Adversarial examples in the physical world" (2017), section 2.3; the paper's [11].
 """
 
+from dataclasses import replace
+
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit
+from kerckhoffs.attacks.base import OnStep, Pursuit
+from kerckhoffs.attacks.bim import BIM
 from kerckhoffs.attacks.sign import climb
 
 
@@ -52,20 +55,10 @@ def illc(
     return pursuit.result()
 
 
-ILLC = Attack(
+ILLC = replace(
+    BIM,
     id="illc",
     name="ILLC",
-    norm="linf",
-    kind="budget",
-    access="gradients",
-    targeted=True,
-    options=(
-        EPSILON,
-        Option("step_size", float, 0.01, "A pixel's change in one step."),
-        Option("iterations", int, 40, "Steps, one gradient each.", low=1, high=100_000),
-        PERTURB_ALL,
-    ),
-    source="Kurakin, Goodfellow and Bengio 2017, section 2.3; the paper's [11]",
-    cost=40,
     function=illc,
+    source="Kurakin, Goodfellow and Bengio 2017, section 2.3; the paper's [11]",
 )

@@ -4,9 +4,12 @@ Kurakin, Goodfellow and Bengio, "Adversarial machine learning at scale" (2017), 
 methods"; the paper's [9].
 """
 
+from dataclasses import replace
+
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Pursuit
+from kerckhoffs.attacks.base import OnStep, Pursuit
+from kerckhoffs.attacks.fgsm import FGSM
 from kerckhoffs.attacks.sign import climb
 
 
@@ -49,15 +52,10 @@ def otcm(
     return pursuit.result()
 
 
-OTCM = Attack(
+OTCM = replace(
+    FGSM,
     id="otcm",
     name="OTCM",
-    norm="linf",
-    kind="budget",
-    access="gradients",
-    targeted=True,
-    options=(EPSILON, PERTURB_ALL),
-    source="Kurakin, Goodfellow and Bengio 2017, section 2; the paper's [9]",
-    cost=1,
     function=otcm,
+    source="Kurakin, Goodfellow and Bengio 2017, section 2; the paper's [9]",
 )
