@@ -79,3 +79,13 @@ def test_no_query_beyond_the_budget(max_queries):
     one_pixel(model, image, torch.zeros(3, dtype=torch.int64), population=20, max_queries=max_queries)
     assert model.queries <= 3 * max_queries
     assert model.queries >= 3 * (1 + (max_queries - 1) // 20 * 20)
+
+
+def test_a_lead_that_scores_cannot_show_is_still_a_success():
+    """Logits of 1e-3 that differ by 2e-8: the log-probabilities are equal in float32."""
+    model = Linear(torch.tensor([[0.0], [3e-8]]), torch.tensor([1e-3, 1e-3 - 5e-9]))
+    image = torch.zeros(1, 1, 1, 1)
+    assert model(image).argmax(1).item() == 0
+    adversarial = one_pixel(model, image, torch.tensor([0]), population=20, max_queries=41)
+    assert model(adversarial).log_softmax(1).diff().item() == 0
+    assert model(adversarial).argmax(1).item() == 1

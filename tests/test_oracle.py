@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -104,6 +104,7 @@ class Fixed(nn.Module):
         return self.logits.expand(len(images), -1)
 
 
+@example([0.001953125, 0.0], False, 1.05e-5)  # a lead that the float32 scores have rounded away
 @given(st.lists(st.floats(-100, 100, width=32), min_size=2, max_size=6), st.booleans(), st.floats(-3e-5, 3e-5))
 def test_the_verdict_on_scores_is_the_verdict_on_logits(values, targeted, nudge):
     """Also where the first two classes are within the slack of one another."""
@@ -114,7 +115,7 @@ def test_the_verdict_on_scores_is_the_verdict_on_logits(values, targeted, nudge)
     by_label = Oracle(Fixed(logits), "labels", 1).fooled(torch.zeros(1, 1, 1, 1), row, label, targeted)
     assert torch.equal(by_label, success)
     if bool(success):
-        assert float(margins(scores, label, targeted)) < 0, "what counts as a success leads in the scores too"
+        assert float(margins(scores, label, targeted)) <= 0, "a success never trails in the scores"
 
 
 def test_a_lead_that_is_rounding_is_no_success_to_a_label_oracle_either():

@@ -12,6 +12,7 @@ from kerckhoffs.attacks.base import PERTURB_ALL, Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.oracle import CHUNK, Oracle
 
 SCALE = 0.5  # of the difference between two candidates, F in the paper
+TINY = torch.finfo(torch.float32).tiny
 SMALLEST = 4  # a population that has three others for each
 
 
@@ -114,7 +115,8 @@ def _fitness(oracle: Oracle, pursuit: Pursuit, rows: Tensor, candidates: Tensor,
         labels = pursuit.labels[owner]
         scores, success = oracle.judged_scores(_paint(pursuit.images[owner], genes), owner, labels, targeted)
         margin = margins(scores, labels, targeted)
-        fitness.append(torch.where(success, margin, margin.clamp_min(0)))  # a lead within rounding is none
+        # The verdict decides the sign: a lead may be no more than rounding, and one of small logits is lost in scores.
+        fitness.append(torch.where(success, margin.clamp_max(-TINY), margin.clamp_min(0)))
     return torch.cat(fitness).view(candidates.shape[:2])
 
 
