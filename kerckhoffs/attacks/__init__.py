@@ -6,7 +6,9 @@ Menus, the command line and the contract tests walk the registry. attacks/base.p
 from kerckhoffs.attacks.apgd import APGD, apgd
 from kerckhoffs.attacks.base import Attack, OnStep, Option, Step
 from kerckhoffs.attacks.bim import BIM, bim
+from kerckhoffs.attacks.cw_l0 import CW_L0, cw_l0
 from kerckhoffs.attacks.cw_l2 import CW_L2, cw_l2
+from kerckhoffs.attacks.cw_linf import CW_LINF, cw_linf
 from kerckhoffs.attacks.ddn import DDN, ddn
 from kerckhoffs.attacks.deepfool import DEEPFOOL, deepfool
 from kerckhoffs.attacks.fgsm import FGSM, fgsm
@@ -32,7 +34,9 @@ __all__ = [
     "Step",
     "apgd",
     "bim",
+    "cw_l0",
     "cw_l2",
+    "cw_linf",
     "ddn",
     "deepfool",
     "fgsm",
@@ -68,6 +72,8 @@ ATTACKS: dict[str, Attack] = {
         JSMA,
         LBFGS,
         CW_L2,
+        CW_LINF,
+        CW_L0,
         DDN,
         DEEPFOOL,
         FMN_L2,

@@ -77,6 +77,9 @@ class Option:
 
 
 EPSILON = Option("epsilon", float, 0.3, "The largest change of a pixel.")
+CHUNK = 128
+"""Images in one forward, and backward, at most: bounds the memory, and fits the caches that were tried."""
+
 PERTURB_ALL = Option("perturb_all", bool, False, "Return failed examples too, as the paper's table counts.")
 
 
@@ -181,7 +184,7 @@ class Pursuit:
         """
         check_inputs(images, labels)
         with torch.no_grad():
-            logits = model(images)
+            logits = torch.cat([model(chunk) for chunk in images.split(CHUNK)])
             already = fooled(logits, labels, targeted, confidence)
         self._all = images.detach()
         self._on_step = on_step
@@ -211,6 +214,19 @@ class Pursuit:
         size = torch.zeros_like(self.size[rows]) if size is None else size
         better = (success | self._perturb_all) & (size <= self.size[rows])
         self.best[rows[better]], self.size[rows[better]] = examples.detach()[better], size.detach()[better]
+
+    def keep_smallest(self, examples: Tensor, success: Tensor, size: Tensor, rows: Tensor) -> None:
+        """Keep, of several examples of each image, the smallest successful one, if it is smaller than the best so far.
+
+        Args:
+            examples: (S R, C, H, W), those of the first try of all images, then those of the second, ...
+            success, size: (S R,); see `keep`.
+            rows: (R,) int64.
+        """
+        smallest, which = size.where(success, torch.inf).view(-1, len(rows)).min(0)
+        one = torch.arange(len(rows), device=rows.device)
+        chosen = examples.detach().view(-1, len(rows), *examples.shape[1:])[which, one]
+        self.keep(chosen, smallest < torch.inf, smallest, rows)
 
     def report(self, done: int, total: int, trial: Tensor, rows: Tensor | None = None) -> bool:
         """Tell the caller what is being tried, (R, C, H, W); true if it wants to stop."""

@@ -1,21 +1,30 @@
-"""Carlini and Wagner's l2 attack: the smallest perturbation that fools, by gradient descent on a penalty.
+"""Carlini and Wagner's l2 attack: the perturbation with the smallest l2 norm that fools.
 
 Carlini and Wagner, "Towards evaluating the robustness of neural networks" (2017), section 6.A, and equations (5)
-and (6) of the paper. Written from the papers and from the behaviour of the authors' public code; where that code
-sums over its batch to decide when to stop, each sample decides alone here, which is the same for a batch of one.
+and (6) of the paper. The reference solver is written from the papers and from the behaviour of the authors' public
+code; where that code sums over its batch to decide when to stop, each sample decides alone here, which is the same
+for a batch of one.
 """
-
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import Attack, OnStep, Option, Step, beaten, check_inputs, fooled, margins
-
-BETA1, BETA2, ADAM_EPSILON = 0.9, 0.999, 1e-8
-SHRINK = 0.999999  # keeps atanh finite, and its gradient alive, at pixels that are exactly 0 or 1
+from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit
+from kerckhoffs.attacks.cw import (
+    CONFIDENCE,
+    SOLVER,
+    Adam,
+    dx_dw,
+    initial_const,
+    iterations,
+    learning_rate,
+    margin_slope,
+    max_iterations,
+    starts,
+    to_w,
+    to_x,
+)
+from kerckhoffs.attacks.walk import FIRST_STEPS, walk
 
 
 def cw_l2(
@@ -24,30 +33,37 @@ def cw_l2(
     labels: Tensor,
     *,
     targeted: bool = False,
+    solver: str = "fast",
     confidence: float = 0.0,
+    iterations: int = 175,
+    starts: int = 2,
     learning_rate: float = 1e-2,
     binary_search_steps: int = 9,
     max_iterations: int = 1000,
     initial_const: float = 1e-3,
     on_step: OnStep | None = None,
 ) -> Tensor:
-    """Minimise |x' - x|^2 + c max(margin(x') + confidence, 0) with x' = (tanh(w) + 1) / 2.
+    """Minimise |x' - x|_2 where margin(x') + confidence <= 0 and x' is in [0, 1].
 
-    Adam on w solves this for one c; a binary search over c, apart for each sample, looks for the smallest c
-    that still succeeds. A sample leaves a solve early when its loss has stopped falling. One deviation from the
-    authors' code makes the attack stronger at the same cost: a sample for which no c has succeeded goes into the
-    last solve from where the one before it ended, not from the original image.
+    margin is Z_y - max_{j != y} Z_j, or max_{j != t} Z_j - Z_t if targeted. The reference solver descends
+    |x' - x|^2 + c max(margin(x') + confidence, 0) with x' = (tanh(w) + 1) / 2 by Adam on w; a binary search over c,
+    apart for each sample, looks for the smallest c that still succeeds, and a sample leaves a solve early when its
+    loss has stopped falling. The fast solver is `walk`.
 
     Args:
         model: images (N, C, H, W) to logits (N, K).
         images: float32 (N, C, H, W) in [0, 1].
         labels: int64 (N,), the true classes, or the targets if targeted.
         targeted: aim at `labels` instead of away from them.
+        solver: "fast" or "reference". With the latter an image's result is the same in whatever batch it comes.
         confidence: kappa, by how many logits the wrong class must lead; >= 0.
-        learning_rate: Adam's, > 0.
-        binary_search_steps: solves, each with its own c; >= 1.
-        max_iterations: gradient steps a solve at most; >= 1 (the authors' code: 10 000, the usual choice: 1000).
-        initial_const: the first c, > 0.
+        iterations: fast: gradients for each start; >= 2.
+        starts: fast: walks with different first steps, of which the best example counts; 1 to 4.
+        learning_rate: reference: Adam's, > 0.
+        binary_search_steps: reference: solves, each with its own c; >= 1.
+        max_iterations: reference: gradient steps a solve at most; >= 1 (the authors' code: 10 000, the usual
+            choice: 1000).
+        initial_const: reference: the first c, > 0.
         on_step: called after every gradient step.
 
     Returns:
@@ -57,132 +73,93 @@ def cw_l2(
     Raises:
         ValueError: naming the argument that is wrong.
     """
-    check_inputs(images, labels)
-    _check_options(confidence, learning_rate, binary_search_steps, max_iterations, initial_const)
-    images = images.detach()
-    with torch.no_grad():
-        already = fooled(model(images), labels, targeted, confidence)
-    open_ = (~already).nonzero().squeeze(1)  # (M,) the samples that there is something to do for
-    start = torch.atanh((2 * images[open_] - 1) * SHRINK)
-    search = _Search(
-        start=start,
-        w=start.clone(),
-        labels=labels[open_],
-        const=images.new_full((len(open_),), initial_const),
-        lower=images.new_zeros(len(open_)),
-        upper=images.new_full((len(open_),), math.inf),
-        best=images[open_].clone(),
-        best_l2=images.new_full((len(open_),), math.inf),
+    CW_L2.check_options(
+        solver=solver,
+        confidence=confidence,
+        iterations=iterations,
+        starts=starts,
+        learning_rate=learning_rate,
+        binary_search_steps=binary_search_steps,
+        max_iterations=max_iterations,
+        initial_const=initial_const,
     )
-    result = images.clone()
-    steps = binary_search_steps * max_iterations
+    pursuit = Pursuit(model, images, labels, targeted, on_step, confidence=confidence)
+    if solver == "fast":
+        walk(model, pursuit, targeted, 2, confidence=confidence, iterations=iterations, starts=starts)
+    elif len(pursuit):
+        _search(model, pursuit, targeted, confidence, learning_rate, binary_search_steps, max_iterations, initial_const)
+    return pursuit.result()
 
-    def report(done: int, trial: Tensor) -> bool:
-        """Tell the caller where all the samples are; true if it wants to stop."""
-        if on_step is None:
-            return False
-        current, best = images.clone(), images.clone()
-        current[open_], best[open_] = trial, search.best
-        return bool(on_step(Step(done, steps, current, best)))
 
-    for number in range(binary_search_steps if len(open_) else 0):
-        hopeless = (search.upper == math.inf) & (0 < number == binary_search_steps - 1)
-        search.w = torch.where(hopeless[:, None, None, None], search.w, start)
-        succeeded, stopped = _solve(
-            model, search, targeted, confidence, learning_rate, max_iterations, number * max_iterations, report
-        )
+def _search(
+    model: nn.Module,
+    pursuit: Pursuit,
+    targeted: bool,
+    confidence: float,
+    rate: float,
+    solves: int,
+    length: int,
+    first_const: float,
+) -> None:
+    """The reference solver: a binary search over c, apart for each of the M open images."""
+    start = to_w(pursuit.images)
+    const = pursuit.size.new_full((len(pursuit),), first_const)
+    lower, upper = torch.zeros_like(const), torch.full_like(const, torch.inf)
+    for number in range(solves):
+        done = number * length, solves * length
+        succeeded, stopped = _solve(model, pursuit, start, const, targeted, confidence, rate, length, done)
         if stopped:
-            break
-        search.upper = torch.where(succeeded, torch.minimum(search.upper, search.const), search.upper)
-        search.lower = torch.where(succeeded, search.lower, torch.maximum(search.lower, search.const))
-        bounded = search.upper < math.inf
-        search.const = torch.where(bounded, (search.lower + search.upper) / 2, search.const * 10)
-    result[open_] = search.best
-    return result
-
-
-@dataclass
-class _Search:
-    """The binary search over c, apart for each of M samples, and the best example of each so far."""
-
-    start: Tensor  # (M, C, H, W) w of the original images
-    w: Tensor  # (M, C, H, W) where the next solve starts, and where the last one ended
-    labels: Tensor  # (M,)
-    const: Tensor  # (M,) c
-    lower: Tensor  # (M,) the largest c that failed
-    upper: Tensor  # (M,) the smallest c that succeeded
-    best: Tensor  # (M, C, H, W)
-    best_l2: Tensor  # (M,) squared
+            return
+        upper = torch.where(succeeded, torch.minimum(upper, const), upper)
+        lower = torch.where(succeeded, lower, torch.maximum(lower, const))
+        const = torch.where(upper < torch.inf, (lower + upper) / 2, const * 10)
 
 
 def _solve(
     model: nn.Module,
-    search: _Search,
+    pursuit: Pursuit,
+    start: Tensor,
+    const: Tensor,
     targeted: bool,
     confidence: float,
-    learning_rate: float,
-    max_iterations: int,
-    done_before: int,
-    report: Callable[[int, Tensor], bool],
+    rate: float,
+    length: int,
+    done: tuple[int, int],
 ) -> tuple[Tensor, bool]:
-    """One solve with the present c: which samples (M,) succeeded, and whether the caller stopped it."""
-    succeeded = torch.zeros(len(search.const), dtype=torch.bool, device=search.const.device)
-    trial = _image(search.start)
-    # What follows holds the samples that are still in this solve, and shrinks as they leave it.
-    running = torch.arange(len(search.const), device=search.const.device)
-    labels, const = search.labels, search.const
-    origin = trial.clone()  # x0 is what the round trip through tanh makes of x
-    w, mean, variance = search.w.clone(), torch.zeros_like(search.w), torch.zeros_like(search.w)
-    checkpoint = torch.full_like(const, math.inf)  # each sample's loss at the last check
-    for step in range(max_iterations):
-        with torch.enable_grad():
-            w.requires_grad_(True)
-            x = _image(w)
-            logits = model(x)
-            margin = margins(logits, labels, targeted)
-            l2 = (x - origin).square().flatten(1).sum(1)
-            loss = l2 + const * (margin + confidence).clamp_min(0)
-            (gradient,) = torch.autograd.grad(loss.sum(), w)
-        w, x, l2, loss = w.detach(), x.detach(), l2.detach(), loss.detach()
-        success = beaten(margin.detach(), logits.detach(), confidence)
-        if bool(success.any()):
-            succeeded[running[success]] = True
-            better = success & (l2 < search.best_l2[running])
-            search.best[running[better]], search.best_l2[running[better]] = x[better], l2[better]
-        trial[running] = x
-        if report(done_before + step + 1, trial):
+    """One solve with the present c: which images (M,) succeeded, and whether the caller stopped it.
+
+    Args:
+        done: steps before this solve, and in all.
+    """
+    succeeded = torch.zeros_like(pursuit.labels, dtype=torch.bool)
+    # What follows holds the images that are still in this solve, and shrinks as they leave it.
+    rows = torch.arange(len(pursuit), device=pursuit.open.device)
+    w, origin, labels = start.clone(), to_x(start), pursuit.labels  # x0 is what the round trip through tanh makes of x
+    adam = Adam(w, rate)
+    checkpoint = torch.full_like(const, torch.inf)  # each loss at the last check
+    for step in range(length):
+        x = to_x(w)
+        margin, slope, success = margin_slope(model, x, labels, targeted, confidence, steady=True)
+        delta = x - origin
+        l2 = delta.square().flatten(1).sum(1)
+        loss = l2 + const * margin.clamp_min(0)
+        succeeded[rows] |= success
+        pursuit.keep(x, success, l2, rows)
+        if pursuit.report(done[0] + step + 1, done[1], x, rows):
             return succeeded, True
-        if step % max(max_iterations // 10, 1) == 0:
+        weight = (const * (margin > 0))[:, None, None, None]
+        gradient = (2 * delta + weight * slope) * dx_dw(w)
+        if step % max(length // 10, 1) == 0:
             falling = loss <= 0.9999 * checkpoint
-            search.w[running] = w
-            checkpoint = loss[falling]
-            running, labels, const, origin = running[falling], labels[falling], const[falling], origin[falling]
-            w, gradient, mean, variance = w[falling], gradient[falling], mean[falling], variance[falling]
-            if len(running) == 0:
+            if not bool(falling.all()):
+                rows, w, origin, labels, const = (each[falling] for each in (rows, w, origin, labels, const))
+                gradient, loss = gradient[falling], loss[falling]
+                adam.keep(falling)
+            checkpoint = loss
+            if len(rows) == 0:
                 break
-        mean.lerp_(gradient, 1 - BETA1)
-        variance.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
-        rate = learning_rate * math.sqrt(1 - BETA2 ** (step + 1)) / (1 - BETA1 ** (step + 1))
-        w.addcdiv_(mean, variance.sqrt().add_(ADAM_EPSILON), value=-rate)
-    search.w[running] = w.detach()
+        w = w + adam.step(gradient)
     return succeeded, False
-
-
-def _image(w: Tensor) -> Tensor:
-    return (torch.tanh(w) + 1) / 2
-
-
-def _check_options(
-    confidence: float, learning_rate: float, binary_search_steps: int, max_iterations: int, initial_const: float
-) -> None:
-    for name, value in (("binary_search_steps", binary_search_steps), ("max_iterations", max_iterations)):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, but is {value!r}")
-    for name, rate in (("learning_rate", learning_rate), ("initial_const", initial_const)):
-        if not 0 < rate < math.inf:
-            raise ValueError(f"{name} must be positive, but is {rate!r}")
-    if not 0 <= confidence < math.inf:
-        raise ValueError(f"confidence must be at least 0, but is {confidence!r}")
 
 
 CW_L2 = Attack(
@@ -193,13 +170,24 @@ CW_L2 = Attack(
     access="gradients",
     targeted=True,
     options=(
-        Option("confidence", float, 0.0, "By how many logits the wrong class must lead (kappa).", high=100.0),
-        Option("learning_rate", float, 1e-2, "Adam's step size.", low=1e-5),
-        Option("binary_search_steps", int, 9, "How many values of the constant c are tried.", low=1, high=20),
-        Option("max_iterations", int, 1000, "Gradient steps for each c, at most.", low=1, high=100_000),
-        Option("initial_const", float, 1e-3, "The first c.", low=1e-9, high=1e6),
+        SOLVER,
+        CONFIDENCE,
+        iterations(175),
+        starts(2, len(FIRST_STEPS)),
+        learning_rate(1e-2),
+        Option(
+            "binary_search_steps",
+            int,
+            9,
+            "How many values of the constant c are tried.",
+            low=1,
+            high=20,
+            when=("solver", "reference"),
+        ),
+        max_iterations(1000),
+        initial_const(1e-3),
     ),
     source="Carlini and Wagner 2017, section 6.A; the paper, equations (5) and (6)",
-    cost=5000,
+    cost=350,
     function=cw_l2,
 )

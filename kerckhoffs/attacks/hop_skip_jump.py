@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit, generator_for
-from kerckhoffs.attacks.oracle import CHUNK, Oracle
+from kerckhoffs.attacks.base import CHUNK, Attack, OnStep, Option, Pursuit, generator_for
+from kerckhoffs.attacks.oracle import Oracle
 
 DIRECTIONS = 20  # of noise that are tried for a start; more only while none has succeeded
 MOST_DIRECTIONS = 500

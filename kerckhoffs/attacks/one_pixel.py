@@ -8,8 +8,8 @@ hides which candidate is better.
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import PERTURB_ALL, Attack, OnStep, Option, Pursuit, generator_for, margins
-from kerckhoffs.attacks.oracle import CHUNK, Oracle
+from kerckhoffs.attacks.base import CHUNK, PERTURB_ALL, Attack, OnStep, Option, Pursuit, generator_for, margins
+from kerckhoffs.attacks.oracle import Oracle
 
 SCALE = 0.5  # of the difference between two candidates, F in the paper
 TINY = torch.finfo(torch.float32).tiny

@@ -9,10 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import fooled
-
-CHUNK = 256
-"""Images in one forward at most: bounds the memory, and is the fastest size on the processors that were tried."""
+from kerckhoffs.attacks.base import CHUNK, fooled
 
 UNLIMITED = torch.iinfo(torch.int64).max
 

@@ -1,0 +1,119 @@
+"""What Carlini and Wagner's three attacks share: the margin's slope, their change of variable, Adam, their options.
+
+Each of cw_l2, cw_l0 and cw_linf has two solvers for one problem: the smallest perturbation in its norm, inside the
+box, that the wrong class leads by `confidence`. "reference" goes the way of the authors; "fast" gets to the same
+place, or a better one, with a fraction of the gradients (walk.py for l2 and linf, sparse.py for l0).
+"""
+
+import torch
+from torch import Tensor, nn
+
+from kerckhoffs.attacks.base import CHUNK, Option, beaten, margins
+
+BETA1, BETA2, ADAM_EPSILON = 0.9, 0.999, 1e-8
+SHRINK = 0.999999  # keeps atanh finite, and its gradient alive, at pixels that are exactly 0 or 1
+STEADY = 4  # see `margin_slope`
+
+SOLVER = Option(
+    "solver", str, "fast", "How it is solved: fast, or as the authors did (reference).", choices=("fast", "reference")
+)
+CONFIDENCE = Option("confidence", float, 0.0, "By how many logits the wrong class must lead (kappa).", high=100.0)
+
+
+def learning_rate(default: float) -> Option:
+    """Adam's step size, an option of the reference solvers."""
+    return Option("learning_rate", float, default, "Adam's step size.", low=1e-5, when=("solver", "reference"))
+
+
+def max_iterations(default: int) -> Option:
+    """The length of a solve, an option of the reference solvers."""
+    help_ = "Gradient steps for each c, at most."
+    return Option("max_iterations", int, default, help_, low=1, high=100_000, when=("solver", "reference"))
+
+
+def initial_const(default: float) -> Option:
+    """Where c starts, an option of the reference solvers."""
+    return Option("initial_const", float, default, "The first c.", low=1e-9, high=1e6, when=("solver", "reference"))
+
+
+def iterations(default: int) -> Option:
+    """The length of a walk, an option of the fast solvers."""
+    help_ = "Gradients for each start."
+    return Option("iterations", int, default, help_, low=2, high=100_000, when=("solver", "fast"))
+
+
+def starts(default: int, most: int) -> Option:
+    """How many first steps are tried, an option of the fast solvers."""
+    return Option("starts", int, default, "Tries for each image.", low=1, high=most, when=("solver", "fast"))
+
+
+def margin_slope(
+    model: nn.Module, images: Tensor, labels: Tensor, targeted: bool, confidence: float, *, steady: bool = False
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The margins with their gradients, in chunks, so that the memory does not grow with the number of images.
+
+    Args:
+        images: (M, C, H, W); labels: (M,).
+        steady: fill every chunk up to a multiple of STEADY with copies of its last image. On the processors that
+            were tried an image's logits and gradient then are the same to the last bit in whatever batch it comes,
+            which a thousand steps of Adam need to end in the same place.
+
+    Returns:
+        margin + confidence (M,), its gradient (M, C, H, W), and where the model is fooled (M,) bool.
+    """
+    parts = []
+    for x, aims in zip(images.detach().split(CHUNK), labels.split(CHUNK), strict=True):
+        count = len(x)
+        if steady and count % STEADY:
+            fill = STEADY - count % STEADY
+            x, aims = torch.cat([x, x[-1:].expand(fill, -1, -1, -1)]), torch.cat([aims, aims[-1:].expand(fill)])
+        with torch.enable_grad():
+            x.requires_grad_(True)
+            logits = model(x)
+            margin = margins(logits, aims, targeted)
+            (gradient,) = torch.autograd.grad(margin.sum(), x)
+        margin, logits = margin.detach(), logits.detach()
+        success = beaten(margin, logits, confidence)
+        parts.append((margin[:count] + confidence, gradient[:count], success[:count]))
+    margin, gradient, success = (torch.cat(part) for part in zip(*parts, strict=True))
+    return margin, gradient, success
+
+
+def to_w(images: Tensor) -> Tensor:
+    """w with x = (tanh(w) + 1) / 2, for x in [0, 1] shrunk by a hair towards 1/2."""
+    return torch.atanh((2 * images - 1) * SHRINK)
+
+
+def to_x(w: Tensor) -> Tensor:
+    """The images of w, in [0, 1]."""
+    return (torch.tanh(w) + 1) / 2
+
+
+def dx_dw(w: Tensor) -> Tensor:
+    """The derivative of `to_x`."""
+    return (1 - torch.tanh(w).square()) / 2
+
+
+class Adam:
+    """Adam (Kingma and Ba 2015) on rows of w (M, C, H, W) that each count their own steps."""
+
+    def __init__(self, w: Tensor, rate: float) -> None:
+        self.mean, self.variance = torch.zeros_like(w), torch.zeros_like(w)
+        self.steps = torch.zeros(len(w), 1, 1, 1, dtype=w.dtype, device=w.device)
+        self._rate = rate
+
+    def restart(self, rows: Tensor) -> None:
+        """Forget everything about these rows, (R,) indices or (M,) bool."""
+        self.mean[rows], self.variance[rows], self.steps[rows] = 0.0, 0.0, 0.0
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with these rows alone."""
+        self.mean, self.variance, self.steps = self.mean[rows], self.variance[rows], self.steps[rows]
+
+    def step(self, gradient: Tensor) -> Tensor:
+        """What to add to w."""
+        self.steps += 1
+        self.mean.lerp_(gradient, 1 - BETA1)
+        self.variance.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
+        rate = self._rate * (1 - BETA2**self.steps).sqrt() / (1 - BETA1**self.steps)
+        return -rate * self.mean / (self.variance.sqrt() + ADAM_EPSILON)
