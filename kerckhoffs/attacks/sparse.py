@@ -103,38 +103,39 @@ class _Swaps:
             self.rows, self.trial, self.failures = self.rows[going], self.trial[going], self.failures[going]
             if len(self.rows) == 0:
                 break
-            self.trial, fools = self.mend(*self.take_out(self.trial, self.rows))
+            self.trial, fools = self.mend(self.take_out(self.trial, self.rows), self.rows)
             self.failures = torch.where(fools, 0, self.failures + 1)
             if not bool(fools.all()):
-                self.trial[~fools], _ = self.mend(*self.bring_in(self.trial[~fools], self.rows[~fools]))
+                rows = self.rows[~fools]
+                self.trial[~fools], _ = self.mend(self.bring_in(self.trial[~fools], rows), rows)
             if self.pursuit.report(done + number + 1, total, self.trial, self.rows):
                 return True
         return False
 
-    def take_out(self, x: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def take_out(self, x: Tensor, rows: Tensor) -> Tensor:
         """Put back the changed pixel without which the margin is least, of the DROPS that seem to matter least."""
         images = self.pursuit.images[rows]
-        _, slope, _ = self.slope(x, rows)
+        slope = self.slope(x, rows)
         changed = (x != images).any(1).flatten(1)  # (R, pixels)
         cost = (slope * (images - x)).sum(1).flatten(1).masked_fill(~changed, torch.inf)
         count = min(DROPS, int(changed.sum(1).max()))
         cost, place = cost.topk(count, dim=1, largest=False)
         without, _ = self.pick(_place(x, images, place), rows, cost < torch.inf)
-        return without, rows
+        return without
 
-    def bring_in(self, x: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def bring_in(self, x: Tensor, rows: Tensor) -> Tensor:
         """Take the pixel to its walls with which the margin is least, of the ADDS that promise most."""
-        _, slope, _ = self.slope(x, rows)
+        slope = self.slope(x, rows)
         walls = (slope < 0).to(x.dtype)
         changed = (x != self.pursuit.images[rows]).any(1).flatten(1)
         gain = (slope * (x - walls)).sum(1).flatten(1).masked_fill(changed, -1)
         place = gain.topk(min(ADDS, gain.shape[1]), dim=1).indices
-        return self.pick(_place(x, walls, place), rows)[0], rows
+        return self.pick(_place(x, walls, place), rows)[0]
 
     def mend(self, x: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Move the changed pixels to where the margin is least of four guesses; (R, C, H, W), and which fool, (R,)."""
         images = self.pursuit.images[rows]
-        _, slope, _ = self.slope(x, rows)
+        slope = self.slope(x, rows)
         walls = (slope < 0).to(x.dtype)
         changed = (x != images).any(1, keepdim=True)
         gain = (slope * (x - walls)).sum(1).flatten(1).masked_fill(~changed.flatten(1), -1)
@@ -153,9 +154,9 @@ class _Swaps:
         self.pursuit.keep(x, fools, norms(x - images, 0), rows)
         return x, fools
 
-    def slope(self, x: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """`margin_slope` at x (R, C, H, W)."""
-        return margin_slope(self.model, x, self.pursuit.labels[rows], self.targeted, self.confidence)
+    def slope(self, x: Tensor, rows: Tensor) -> Tensor:
+        """The margin's gradient at x, both (R, C, H, W)."""
+        return margin_slope(self.model, x, self.pursuit.labels[rows], self.targeted, self.confidence)[1]
 
     def pick(self, guesses: Tensor, rows: Tensor, allowed: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Of guesses (R, G, C, H, W) those with the least margin, (R, C, H, W), and which of them fool, (R,)."""
