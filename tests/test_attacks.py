@@ -2,6 +2,8 @@
 
 import inspect
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,14 @@ from kerckhoffs.defences import KeyedClassifier
 from kerckhoffs.keys import Key
 from kerckhoffs.transforms import Permutation
 from tests.linear import Linear, boundaries, random_linear, sizes
+
+# Some attacks have a second solver, which keeps the same contract.
+REFERENCES = {
+    f"{id} reference": replace(
+        ATTACKS[id], id=f"{id} reference", function=partial(ATTACKS[id].function, solver="reference")
+    )
+    for id in ("cw_l2", "cw_linf", "cw_l0")
+}
 
 # Options that make an attack quick and, where its default budget is small, strong enough for tiny models.
 QUICK = {
@@ -26,7 +36,12 @@ QUICK = {
     "apgd": {"epsilon": 0.6, "iterations": 15},
     "jsma": {"gamma": 1.0, "theta": 0.8, "direction": "both"},
     "lbfgs": {"search_steps": 4, "max_iterations": 8},
-    "cw_l2": {"max_iterations": 120, "binary_search_steps": 4, "learning_rate": 0.05, "initial_const": 0.1},
+    "cw_l2": {"iterations": 40},
+    "cw_linf": {"iterations": 40},
+    "cw_l0": {"iterations": 40, "starts": 1},
+    "cw_l2 reference": {"max_iterations": 60, "binary_search_steps": 3, "learning_rate": 0.1, "initial_const": 0.1},
+    "cw_linf reference": {"max_iterations": 30, "learning_rate": 0.05, "initial_const": 2.0},
+    "cw_l0 reference": {"max_iterations": 10, "learning_rate": 0.3, "initial_const": 1000.0},
     "ddn": {"iterations": 40},
     "fmn_l0": {"iterations": 40},
     "fmn_l2": {"iterations": 40},
@@ -40,11 +55,14 @@ QUICK = {
 
 # Options with which a minimal attack comes within BAR of the optimum of a linear model, where the default does not.
 ACCURATE = {
-    "cw_l2": {"max_iterations": 300, "binary_search_steps": 6, "learning_rate": 0.02, "initial_const": 0.1},
+    "cw_l2 reference": {"max_iterations": 150, "binary_search_steps": 6, "learning_rate": 0.02, "initial_const": 0.1},
+    "cw_linf reference": {"max_iterations": 50, "learning_rate": 0.01, "initial_const": 0.3},
+    "cw_l0 reference": {"max_iterations": 40, "learning_rate": 0.1, "initial_const": 0.01},
     "fmn_l0": {"iterations": 300},
     "zoo": {"learning_rate": 0.02, "coordinates": 36, "binary_search_steps": 3, "max_queries": 6000},
 }
 BAR = 1.05
+WORSE = {"cw_l0 reference": 1.25}  # its order leaves one pixel too many in half of the images
 
 # How large an example of a budget attack may be, in its norm, from its options and the image's shape.
 BUDGETS = {
@@ -53,15 +71,19 @@ BUDGETS = {
 }
 
 
+EVERY = [*ATTACKS.values(), *REFERENCES.values()]
+
+
 def some(condition):
-    return pytest.mark.parametrize("attack", list(filter(condition, ATTACKS.values())), ids=lambda each: each.id)
+    return pytest.mark.parametrize("attack", list(filter(condition, EVERY)), ids=lambda each: each.id)
 
 
 every_attack = some(lambda attack: True)
+every_entry = some(lambda attack: attack.id in ATTACKS)
 random_attacks = some(lambda attack: attack.random)
 every_attack_and_aim = pytest.mark.parametrize(
     ("attack", "targeted"),
-    [(attack, targeted) for attack in ATTACKS.values() for targeted in (False, True)[: 1 + attack.targeted]],
+    [(attack, targeted) for attack in EVERY for targeted in (False, True)[: 1 + attack.targeted]],
     ids=lambda each: getattr(each, "id", None) or ("targeted" if each else "untargeted"),
 )
 
@@ -255,7 +277,7 @@ def test_it_comes_close_to_the_optimum_of_a_linear_model(attack):
         optimum = boundaries(model, images, predicted, attack.norm).amin(1)
         ratio = sizes(adversarial, images, attack.norm) / optimum
         assert ratio.min() >= 1 - 1e-4
-        assert ratio.max() <= BAR
+        assert ratio.max() <= WORSE.get(attack.id, BAR)
 
 
 @every_attack_and_aim
@@ -446,7 +468,7 @@ def test_an_unknown_option_is_refused_with_the_known_ones(attack):
         attack.run(Constant(), torch.zeros(1, 1, 2, 2), torch.tensor([0]), strength=3)
 
 
-@every_attack
+@every_entry
 def test_the_registry_tells_the_functions_options_and_defaults(attack):
     parameters = inspect.signature(attack.function).parameters
     given = {"model", "images", "labels", "targeted", "on_step"}
@@ -463,7 +485,7 @@ def test_the_registry_tells_the_functions_options_and_defaults(attack):
         assert option.when is None or option.when[0] in list(defaults)[: list(defaults).index(option.name)]
 
 
-@every_attack
+@every_entry
 def test_the_readme_lists_it(attack):
     readme = (Path(__file__).parent.parent / "README.md").read_text()
     targeted = "yes" if attack.targeted else "no"

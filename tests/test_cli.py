@@ -494,10 +494,10 @@ def test_an_attack_that_crashes_is_a_row_and_the_others_go_on(monkeypatch, capsy
         raise RuntimeError("boom")
 
     monkeypatch.setitem(ATTACKS, "fgsm", dataclasses.replace(ATTACKS["fgsm"], function=crash))
-    assert cli.main([*BENCH, "--attacks=fgsm,cw_l2:max_iterations=2"]) == 0
+    assert cli.main([*BENCH, "--attacks=fgsm,cw_l2:iterations=2"]) == 0
     out, _ = capsys.readouterr()
     assert "fgsm: ERROR, nothing can be said of it: RuntimeError: boom" in out
-    assert "cw_l2:max_iterations=2: kerckhoffs" in out
+    assert "cw_l2:iterations=2: kerckhoffs" in out
 
 
 def test_stopping_a_bench_prints_what_is_done_and_ends_with_130(monkeypatch, tmp_path, capsys):

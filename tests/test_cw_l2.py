@@ -1,72 +1,65 @@
+import importlib
 import math
 
 import pytest
 import torch
 from scipy.optimize import LinearConstraint, minimize
-from torch import nn
 
+from kerckhoffs import data, zoo
 from kerckhoffs.attacks import cw_l2
+from tests.linear import Linear, boundaries, random_linear, sizes
 
-MODEST = {"max_iterations": 500, "learning_rate": 0.01, "initial_const": 0.1, "binary_search_steps": 9}
-
-
-class Linear(nn.Module):
-    def __init__(self, weight, bias=0.0):
-        super().__init__()
-        self.weight, self.bias = torch.as_tensor(weight), torch.as_tensor(bias)
-
-    def forward(self, images):
-        return images.flatten(1) @ self.weight.T + self.bias
-
-
-def random_linear(classes=5, pixels=9, seed=0):
-    """A model, and images in its interior, close enough to a boundary that the box does not matter."""
-    generator = torch.Generator().manual_seed(seed)
-    weight = torch.randn(classes, pixels, generator=generator)
-    images = 0.5 + 0.1 * torch.randn(12, 1, 3, 3, generator=generator)
-    return Linear(weight, -0.5 * weight.sum(1)), images
-
-
-def boundaries(model, image, label):
-    """How far an image is from each class of a linear model, (K,); infinite for its own."""
-    logits, weight = model(image[None])[0], model.weight
-    distance = (logits[label] - logits) / (weight[label] - weight).norm(dim=1)
-    distance[label] = torch.inf
-    return distance
+MODEST = {"solver": "reference", "max_iterations": 500, "learning_rate": 0.01, "initial_const": 0.1}
+each_solver = pytest.mark.parametrize("options", [{}, MODEST], ids=["fast", "reference"])
 
 
 def norms(adversarial, images):
-    return (adversarial - images).flatten(1).norm(dim=1)
+    return sizes(adversarial, images, "l2")
 
 
-def test_it_finds_the_boundaries_of_a_linear_model():
+def near_boundaries(classes=5, seed=0):
+    """A model, and images in its interior, close enough to a boundary that the box does not matter."""
+    generator = torch.Generator().manual_seed(seed)
+    weight = torch.randn(classes, 9, generator=generator)
+    images = 0.5 + 0.1 * torch.randn(12, 1, 3, 3, generator=generator)
+    return Linear(weight, -0.5 * weight.sum(1)).requires_grad_(False), images
+
+
+def leads(model, adversarial, labels):
+    """By how much the highest wrong logit is above the true one, (N,)."""
+    logits = model(adversarial)
+    return logits.scatter(1, labels[:, None], -torch.inf).amax(1) - logits.gather(1, labels[:, None]).squeeze(1)
+
+
+@each_solver
+def test_it_finds_the_boundaries_of_a_linear_model(options):
     """The margin follows the highest other logit, so now and then it ends at a boundary that is not the nearest."""
-    model, images = random_linear()
+    model, images = near_boundaries()
     labels = model(images).argmax(1)
-    adversarial = cw_l2(model, images, labels, **MODEST)
+    adversarial = cw_l2(model, images, labels, **options)
     reached = model(adversarial).argmax(1)
-    size = norms(adversarial, images)
-    nearest = torch.stack([boundaries(model, *pair) for pair in zip(images, labels, strict=True)])  # (N, K)
+    size, nearest = norms(adversarial, images), boundaries(model, images, labels, "l2")
     assert (size / nearest.gather(1, reached[:, None]).squeeze(1)).max() <= 1.05
     ratio = size / nearest.amin(1)
     assert ratio.min() >= 1
     assert ratio.quantile(0.75) <= 1.05
 
 
-def test_it_reaches_a_target_at_the_distance_of_its_boundary():
-    model, images = random_linear(classes=2)
-    labels = 1 - model(images).argmax(1)
-    adversarial = cw_l2(model, images, labels, targeted=True, **MODEST)
-    assert torch.equal(model(adversarial).argmax(1), labels)
-    optimum = torch.stack([boundaries(model, image, 1 - int(t)).min() for image, t in zip(images, labels, strict=True)])
-    assert (norms(adversarial, images) / optimum).max() <= 1.05
+@each_solver
+def test_it_reaches_a_target_at_the_distance_of_its_boundary(options):
+    model, images = near_boundaries(classes=2)
+    labels = model(images).argmax(1)
+    adversarial = cw_l2(model, images, 1 - labels, targeted=True, **options)
+    assert torch.equal(model(adversarial).argmax(1), 1 - labels)
+    assert (norms(adversarial, images) / boundaries(model, images, labels, "l2").amin(1)).max() <= 1.05
 
 
-def test_it_finds_the_optimum_where_the_box_is_in_the_way():
+@each_solver
+def test_it_finds_the_optimum_where_the_box_is_in_the_way(options):
     weight = torch.tensor([[0.0, 0.0, 0.0, 0.0], [3.0, 1.0, -1.0, 2.0]])
     image = torch.tensor([0.9, 0.5, 0.05, 0.0])  # the first pixel can rise by 0.1, the third fall by 0.05
     model = Linear(weight, torch.tensor([0.0, -5.0]))
-    adversarial = cw_l2(model, image.view(1, 1, 2, 2), torch.tensor([0]), **MODEST)
+    adversarial = cw_l2(model, image.view(1, 1, 2, 2), torch.tensor([0]), **options)
     solved = minimize(
         lambda x: ((x - image.numpy()) ** 2).sum(),
         image.numpy(),
@@ -79,54 +72,91 @@ def test_it_finds_the_optimum_where_the_box_is_in_the_way():
     assert optimum < float(norms(adversarial, image.view(1, 1, 2, 2))) <= 1.05 * optimum
 
 
+@each_solver
 @pytest.mark.parametrize("confidence", [0.5, 3.0])
-def test_the_wrong_class_leads_by_the_confidence(confidence):
-    model, images = random_linear()
+def test_the_wrong_class_leads_by_the_confidence(options, confidence):
+    model, images = near_boundaries()
     labels = model(images).argmax(1)
-    adversarial = cw_l2(model, images, labels, confidence=confidence, **MODEST)
-    logits = model(adversarial)
-    own = logits.gather(1, labels[:, None]).squeeze(1)
-    others = logits.scatter(1, labels[:, None], -torch.inf).amax(1)
+    adversarial = cw_l2(model, images, labels, confidence=confidence, **options)
     succeeded = (adversarial != images).flatten(1).any(1)
     assert succeeded.float().mean() > 0.7
-    assert (others - own)[succeeded].min() >= confidence
-    plain = norms(cw_l2(model, images, labels, **MODEST), images)
+    assert leads(model, adversarial, labels)[succeeded].min() >= confidence
+    plain = norms(cw_l2(model, images, labels, **options), images)
     assert (norms(adversarial, images)[succeeded] > plain[succeeded]).all()
 
 
+@each_solver
+def test_a_confidence_of_40_is_reached_where_the_model_is_steep(options):
+    model, images = random_linear(classes=2, scale=10.0)
+    labels = model(images).argmax(1)
+    adversarial = cw_l2(model, images, labels, confidence=40.0, **options)
+    assert leads(model, adversarial, labels).min() >= 40
+    with torch.no_grad():
+        slope = (model.weight[0] - model.weight[1]).norm()
+        optimum = boundaries(model, images, labels, "l2").amin(1) + 40 / slope
+    assert (norms(adversarial, images) / optimum).max() <= 1.05
+
+
+@each_solver
+def test_a_target_is_reached_where_every_other_logit_is_negative(options):
+    """Masking the other logits with 0 instead of -inf would see 0 as their maximum, and never succeed."""
+    model, images = near_boundaries()
+    model.bias = model.bias - 100
+    labels = (model(images).argmax(1) + 1) % 5
+    adversarial = cw_l2(model, images, labels, targeted=True, **options)
+    assert torch.equal(model(adversarial).argmax(1), labels)
+
+
 def test_the_search_over_c_beats_one_large_c():
-    model, images = random_linear()
+    model, images = near_boundaries()
     labels = model(images).argmax(1)
     searched = norms(cw_l2(model, images, labels, **MODEST), images)
     blunt = MODEST | {"initial_const": 1000.0, "binary_search_steps": 1}
     assert searched.median() < 0.95 * norms(cw_l2(model, images, labels, **blunt), images).median()
 
 
-def test_a_target_is_reached_where_every_other_logit_is_negative():
-    """Masking the other logits with 0 instead of -inf would see 0 as their maximum, and never succeed."""
-    model, images = random_linear()
-    model.bias = model.bias - 100
-    labels = (model(images).argmax(1) + 1) % 5
-    adversarial = cw_l2(model, images, labels, targeted=True, **MODEST)
-    assert torch.equal(model(adversarial).argmax(1), labels)
+def test_the_search_over_c_goes_up_tenfold_and_then_halves(monkeypatch):
+    """The image is fooled by any c from 5 on."""
+    tried = []
+
+    def solve(model, pursuit, start, const, *_):
+        tried.append(const.item())
+        return const >= 5, False
+
+    monkeypatch.setattr(importlib.import_module("kerckhoffs.attacks.cw_l2"), "_solve", solve)
+    model, images = near_boundaries()
+    labels = model(images).argmax(1)
+    cw_l2(model, images[:1], labels[:1], solver="reference", binary_search_steps=7)
+    assert tried == pytest.approx([0.001, 0.01, 0.1, 1.0, 10.0, 5.5, 3.25])
 
 
 def test_each_sample_decides_alone_when_to_stop():
     """An easy image beside hard ones, and beside one that is misread from the start, is solved as if alone."""
-    model, images = random_linear(seed=3)
+    model, images = near_boundaries(seed=3)
     images[0] = 0.5 + 3 * (images[0] - 0.5)  # farther from every boundary
     labels = model(images).argmax(1)
     labels[5] = (labels[5] + 1) % 5
     together = cw_l2(model, images, labels, **MODEST)
-    for index in range(len(images)):
+    for index in (0, 4, 5, 11):
         alone = cw_l2(model, images[index : index + 1], labels[index : index + 1], **MODEST)
         torch.testing.assert_close(together[index : index + 1], alone, atol=1e-5, rtol=0)
 
 
-def test_a_sample_that_no_c_has_flipped_goes_on_in_the_last_solve():
-    """From 0.1 to beyond 0.9 takes more steps than one solve has, and fewer than two."""
-    model = Linear(torch.tensor([[0.0], [1.0]]), torch.tensor([0.9, 0.0]))
-    image, label = torch.full((1, 1, 1, 1), 0.1), torch.tensor([0])
-    options = {"learning_rate": 0.02, "max_iterations": 80, "initial_const": 100.0}
-    assert torch.equal(cw_l2(model, image, label, binary_search_steps=1, **options), image)
-    assert float(cw_l2(model, image, label, binary_search_steps=2, **options)) > 0.9
+def test_more_starts_are_never_worse():
+    model, images = near_boundaries()
+    labels = model(images).argmax(1)
+    one, two, four = (norms(cw_l2(model, images, labels, starts=starts), images) for starts in (1, 2, 4))
+    assert (two <= one * 1.0001).all()
+    assert (four <= two * 1.0001).all()
+
+
+def test_fast_is_no_larger_than_the_reference_on_a_shipped_classifier():
+    images, labels = data.load("mnist", indices=range(4))
+    model = zoo.load("mnist-table2-classical")
+    generator = torch.Generator().manual_seed(0)
+    targets = (labels + torch.randint(1, 10, (4,), generator=generator)) % 10
+    fast = cw_l2(model, images, targets, targeted=True)
+    reference = cw_l2(model, images, targets, targeted=True, solver="reference", max_iterations=200, learning_rate=0.05)
+    for each in (fast, reference):
+        assert torch.equal(model(each).argmax(1), targets)
+    assert norms(fast, images).median() <= norms(reference, images).median()

@@ -159,9 +159,7 @@ def test_cw_waits_for_its_button_runs_in_a_worker_and_is_judged():
     choose_attack(app, "cw_l2")
     assert "has not run" in words(app.info)
     assert not verdicts(app)
-    app.number_input(key="cw_l2_max_iterations").set_value(60).run()
-    app.number_input(key="cw_l2_binary_search_steps").set_value(5).run()
-    app.number_input(key="cw_l2_learning_rate").set_value(0.05).run()
+    app.number_input(key="cw_l2_iterations").set_value(60).run()
     run_and_wait(app)
     assert "Finished" in words(app.caption)
     assert any("Fooled" in v and "evaluated on the classical classifier" in v for v in verdicts(app))
@@ -210,7 +208,7 @@ def test_a_universal_perturbation_is_fitted_on_other_samples():
 def test_a_result_of_other_settings_is_never_shown():
     app = opened()
     choose_attack(app, "cw_l2")
-    app.number_input(key="cw_l2_max_iterations").set_value(5).run()
+    app.number_input(key="cw_l2_iterations").set_value(5).run()
     next(button for button in app.button if button.label.startswith("Run")).click().run()
     job = app.session_state["job"]
     job._future.result(timeout=SECONDS)
