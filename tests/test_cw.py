@@ -22,7 +22,7 @@ def test_adam_is_torchs():
         ours = ours + adam.step(2 * (ours - 0.3))
         theirs.grad = 2 * (theirs.detach() - 0.3)
         reference.step()
-    torch.testing.assert_close(ours, theirs.detach(), atol=1e-6, rtol=0)
+    torch.testing.assert_close(ours, theirs.detach(), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("rows", [torch.tensor([1]), torch.tensor([False, True, False])], ids=["index", "bool"])
@@ -54,7 +54,7 @@ def test_the_change_of_variable_is_finite_and_alive_at_the_walls():
     x = torch.tensor([0.0, 1e-4, 0.3, 0.5, 0.9, 1.0])
     w = to_w(x).requires_grad_(True)
     assert w.isfinite().all()
-    torch.testing.assert_close(to_x(w.detach()), x, atol=1e-6, rtol=0)
+    torch.testing.assert_close(to_x(w.detach()), x, atol=1e-5, rtol=0)
     (expected,) = torch.autograd.grad(to_x(w).sum(), w)
     torch.testing.assert_close(dx_dw(w.detach()), expected)
     assert (expected > 0).all()
