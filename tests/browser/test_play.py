@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect, sync_playwright
 
 ROOT = Path(__file__).parent.parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -45,8 +46,6 @@ def address():
 
 @pytest.fixture(scope="module")
 def browser():
-    from playwright.sync_api import sync_playwright
-
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield chromium
@@ -58,6 +57,7 @@ def page(browser, address):
     """A page at 1280x800 that fails the test when its script throws."""
     opened = browser.new_page(viewport={"width": 1280, "height": 800})
     opened.set_default_timeout(MILLISECONDS)
+    expect.set_options(timeout=MILLISECONDS)
     failures = []
     opened.on("pageerror", lambda error: failures.append(str(error)))
     opened.goto(address)
@@ -70,9 +70,13 @@ def verdict(page, kind):
     return page.get_by_text(f"evaluated on the {kind} classifier")
 
 
-def test_moving_epsilon_changes_the_prediction_that_is_read(page):
-    from playwright.sync_api import expect
+def choose(page, menu, option):
+    """Open a menu of the sidebar by its name and take the first entry that holds the words."""
+    page.get_by_role("combobox", name=menu).click()
+    page.get_by_role("option", name=option).first.click()
 
+
+def test_moving_epsilon_changes_the_prediction_that_is_read(page):
     expect(verdict(page, "classical")).to_contain_text("is now read as")
     slider = page.get_by_role("slider", name="epsilon")
     slider.focus()
@@ -84,8 +88,6 @@ def test_moving_epsilon_changes_the_prediction_that_is_read(page):
 
 
 def test_everything_is_in_one_viewport_and_every_picture_has_words(page):
-    from playwright.sync_api import expect
-
     pictures = page.locator("[data-testid=stMain] [data-testid=stImage] img")
     expect(pictures).to_have_count(6)
     charts = page.locator(".js-plotly-plot")
@@ -97,11 +99,17 @@ def test_everything_is_in_one_viewport_and_every_picture_has_words(page):
 
 
 def test_cw_runs_shows_its_progress_and_stops(page):
-    from playwright.sync_api import expect
-
-    page.get_by_text("Carlini-Wagner l2").click()
+    choose(page, "Attack", "Carlini-Wagner l2")
+    choose(page, "solver", "reference")  # which is slow enough to be stopped
     page.get_by_role("button", name="Run Carlini-Wagner l2").click()
     expect(page.get_by_text("s left at most")).to_be_visible()
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Stopped: this is the best example it had.")).to_be_visible()
     expect(verdict(page, "keyed")).to_be_visible()
+
+
+def test_cw_ends_by_itself_and_fools_the_classifier_it_is_crafted_on(page):
+    choose(page, "Attack", "Carlini-Wagner l2")
+    page.get_by_role("button", name="Run Carlini-Wagner l2").click()
+    expect(page.get_by_text("Finished.")).to_be_visible()
+    expect(verdict(page, "classical")).to_contain_text("is now read as")
