@@ -103,7 +103,7 @@ def test_cw_runs_shows_its_progress_and_stops(page):
     choose(page, "solver", "reference")  # which is slow enough to be stopped
     page.get_by_role("button", name="Run Carlini-Wagner l2").click()
     expect(page.get_by_text("s left at most")).to_be_visible()
-    page.get_by_role("button", name="Stop").click()
+    page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()  # Streamlit's header has one too
     expect(page.get_by_text("Stopped: this is the best example it had.")).to_be_visible()
     expect(verdict(page, "keyed")).to_be_visible()
 
