@@ -94,6 +94,14 @@ def dx_dw(w: Tensor) -> Tensor:
     return (1 - torch.tanh(w).square()) / 2
 
 
+def doublings(const: float, largest: float) -> int:
+    """How often c doubles until it is at least the largest: it never goes back."""
+    count = 0
+    while const < largest:
+        count, const = count + 1, 2 * const
+    return count
+
+
 class Adam:
     """Adam (Kingma and Ba 2015) on rows of w (M, C, H, W) that each count their own steps."""
 

@@ -5,8 +5,6 @@ The reference solver is written from the publication and from the behaviour of t
 on one image at a time: here each image has its own c, its own set of pixels, and its own clock.
 """
 
-import math
-
 import torch
 from torch import Tensor, nn
 
@@ -15,6 +13,7 @@ from kerckhoffs.attacks.cw import (
     CONFIDENCE,
     SOLVER,
     Adam,
+    doublings,
     dx_dw,
     initial_const,
     iterations,
@@ -114,8 +113,7 @@ def _descend(
     const = torch.full_like(pursuit.size, first_const)
     steps = torch.zeros_like(labels)  # with the present c
     adam = Adam(w, rate)
-    doublings = max(math.ceil(math.log2(LARGEST_CONST / first_const)), 1)
-    done, total = 0, length * (images[0, 0].numel() + doublings) if len(rows) else 0
+    done, total = 0, length * (images[0, 0].numel() + doublings(first_const, LARGEST_CONST)) if len(rows) else 0
     while len(rows):
         x = torch.where(free, to_x(w), images)
         margin, slope, _ = margin_slope(model, x, labels, targeted, confidence, steady=True)

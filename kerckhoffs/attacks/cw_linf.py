@@ -13,6 +13,7 @@ from kerckhoffs.attacks.cw import (
     CONFIDENCE,
     SOLVER,
     Adam,
+    doublings,
     dx_dw,
     initial_const,
     iterations,
@@ -110,7 +111,7 @@ def _descend(
     steps = torch.zeros_like(labels)  # with the present c
     near = torch.zeros_like(labels, dtype=torch.bool)  # the loss before the last step was small
     adam = Adam(w, rate)
-    done, total = 0, length * (_solves() + _doublings(first_const))
+    done, total = 0, length * (_solves() + doublings(first_const, LARGEST_CONST))
     while len(rows):
         x = to_x(w)
         margin, slope, success = margin_slope(model, x, labels, targeted, confidence, steady=True)
@@ -145,14 +146,6 @@ def _solves() -> int:
     count, limit = 0, 1.0
     while limit > SMALLEST_LIMIT:
         count, limit = count + 1, limit * SHARE
-    return count
-
-
-def _doublings(const: float) -> int:
-    """How often c can double, which it never goes back on."""
-    count = 0
-    while const < LARGEST_CONST:
-        count, const = count + 1, 2 * const
     return count
 
 
