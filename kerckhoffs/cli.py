@@ -83,7 +83,7 @@ def _print_key(key: keys.Key, path: Path) -> None:
 
 @app.command("train")
 def train_command(
-    model: Annotated[str, typer.Argument(help="<dataset>-<table1|table2>-<classical|keyed>")],
+    model: Annotated[str, typer.Argument(help="<dataset>-<table1|table2>-<classical|keyed|surrogate>")],
     out: Annotated[Path | None, typer.Option(help="Folder of models; your data folder by default.")] = None,
     key: Annotated[Path | None, typer.Option(help="Key file of a keyed model; a new key by default.")] = None,
     publish_key: Annotated[
@@ -175,7 +175,9 @@ def train_command(
 
 
 def _parse_model_id(model: str) -> tuple[str, str, bool]:
-    known = {zoo.model_id(d, c, keyed=k): (d, c, k) for d in data.DATASETS for c in CLASSIFIERS for k in (False, True)}
+    pairs = [(d, c) for d in data.DATASETS for c in CLASSIFIERS]
+    known = {zoo.model_id(*pair, keyed=k): (*pair, k) for pair in pairs for k in (False, True)}
+    known |= {zoo.surrogate_id(*pair): (*pair, True) for pair in pairs}
     check_choice(model, known, "model")
     return known[model]
 

@@ -71,8 +71,12 @@ RECIPES: dict[str, Recipe] = {
     "fashion-mnist-table1-keyed": Recipe(epochs=15),
     "fashion-mnist-table2-classical": Recipe(epochs=20, shift=1, flip=True),
     "fashion-mnist-table2-keyed": Recipe(epochs=15),
+    "mnist-table1-surrogate": Recipe(epochs=8, rotate=8, shift=1, scale=0.05, seed=1),
+    "mnist-table2-surrogate": Recipe(epochs=8, rotate=8, shift=1, scale=0.05, seed=1),
+    "fashion-mnist-table1-surrogate": Recipe(epochs=8, seed=1),
+    "fashion-mnist-table2-surrogate": Recipe(epochs=8, seed=1),
 }
-"""The recipe of each shipped model, by its id (zoo.model_id)."""
+"""The recipe of each shipped model, by its id (zoo.model_id, zoo.surrogate_id)."""
 
 
 @dataclass(frozen=True)

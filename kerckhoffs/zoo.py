@@ -64,7 +64,9 @@ class ModelCard:
 
     @property
     def kind(self) -> str:
-        """ "classical" or "keyed"."""
+        """ "classical", "keyed", or "surrogate": a keyed one that an attacker trained with a key of their own."""
+        if self.id == surrogate_id(self.dataset, self.classifier):
+            return "surrogate"
         return "keyed" if self.keyed else "classical"
 
     @property
@@ -76,6 +78,11 @@ class ModelCard:
 def model_id(dataset: str, classifier: str, *, keyed: bool) -> str:
     """The id of a model: "<dataset>-<classifier>-<classical|keyed>"."""
     return f"{dataset}-{classifier}-{'keyed' if keyed else 'classical'}"
+
+
+def surrogate_id(dataset: str, classifier: str) -> str:
+    """The id of the keyed network that an attacker trained with a key of their own, not the defender's."""
+    return f"{dataset}-{classifier}-surrogate"
 
 
 def shipped_folder() -> Path:

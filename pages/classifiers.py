@@ -18,7 +18,7 @@ def table() -> pd.DataFrame:
                 "Classifier": card.title,
                 "Clean error": f"{100 * card.test_error:.1f} %",
                 "95 % interval": f"{100 * low:.1f} to {100 * high:.1f} %",
-                "Paper": f"{paper.CLEAN_ERROR[card.id]:.1f} %",
+                "Paper": f"{paper.CLEAN_ERROR[card.id]:.1f} %" if card.id in paper.CLEAN_ERROR else "none",
                 "Validation error": f"{100 * card.validation_error:.2f} %",
                 "Key fingerprint": card.key_fingerprint or "no key",
                 "Made by": card.command,
@@ -31,7 +31,8 @@ start("Classifiers")
 st.title("Classifiers")
 with sentences():
     st.markdown(
-        "The paper's two networks for both sets, without a key (classical) and behind a keyed permutation (keyed). "
+        "The paper's two networks for both sets, without a key (classical) and behind a keyed permutation (keyed), "
+        "and the latter as an attacker trains it who has to make up the key (surrogate). "
         "**Clean error** is the share misread on the first 1000 test samples, before any attack, with Wilson's "
         "interval. Training chose by the validation samples only; the test samples were looked at once."
     )

@@ -171,6 +171,15 @@ def test_a_card_says_what_the_model_is():
 def test_an_id_names_set_network_and_kind():
     assert zoo.model_id("fashion-mnist", "table1", keyed=True) == "fashion-mnist-table1-keyed"
     assert zoo.model_id("fashion-mnist", "table1", keyed=False) == "fashion-mnist-table1-classical"
+    assert zoo.surrogate_id("fashion-mnist", "table1") == "fashion-mnist-table1-surrogate"
+
+
+def test_a_surrogate_is_keyed_and_its_twin_is_the_classical_one():
+    surrogate = card(
+        zoo.surrogate_id("mnist", "table2"), transform="permutation", key_fingerprint=OTHER_KEY.fingerprint
+    )
+    assert (surrogate.keyed, surrogate.kind, surrogate.title) == (True, "surrogate", "MNIST, Table 2, surrogate")
+    assert surrogate.twin == CLASSICAL
 
 
 # Weights that are not what the manifest says
