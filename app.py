@@ -1,51 +1,60 @@
-"""Play: one image, one attack, two classifiers side by side. `streamlit run app.py`"""
+"""Play: one image, one attacker, one attack, two classifiers side by side. `streamlit run app.py`"""
 
 from typing import Any
 
 import streamlit as st
-from torch import Tensor
 
 from kerckhoffs.attacks import ATTACKS, Attack
 from kerckhoffs.classifiers import CLASSIFIERS
 from kerckhoffs.data import DATASETS
 from kerckhoffs.knowledge import KNOWLEDGE
-from kerckhoffs.ui import controls, panels
-from kerckhoffs.ui.jobs import Job, keep_one
-from kerckhoffs.ui.page import end, sentences, start
-from kerckhoffs.ui.play import TRAINING_SAMPLES, Experiment, compare, craft, samples
+from kerckhoffs.ui import controls, link, live
+from kerckhoffs.ui.dial import dial
+from kerckhoffs.ui.keywork import key_at_work
+from kerckhoffs.ui.page import end, panel, sentences, start
+from kerckhoffs.ui.picture import Chosen, choose
+from kerckhoffs.ui.play import TRAINING_SAMPLES, Experiment
+from kerckhoffs.ui.takeaway import takeaway
 
 # What the page opens on: an attack that flips the classical classifier (a test holds that).
 OPENING_SAMPLE = {"mnist": 0, "fashion-mnist": 0}
 OPENING_EPSILON = 0.15
-LIVE_SECONDS = 0.25
+ANY = -1  # no target
 
 
-def choose() -> tuple[Experiment, Tensor, int]:
-    """Read the sidebar and the strip: the experiment, its image (1, 1, 28, 28) and its true class."""
-    with st.sidebar:
-        networks = " ".join(f"**{each.name}**: {each.summary}" for each in CLASSIFIERS.values())
-        dataset = controls.entry("Data", DATASETS, "mnist", key="dataset")
-        classifier = controls.entry("Network", CLASSIFIERS, "table1", key="classifier", help=networks)
-        attack = controls.attack("fgsm", key="attack")
-    classes = DATASETS[dataset].classes
-    images, labels = samples(dataset)
-    index = controls.sample(images, labels, classes, dataset, OPENING_SAMPLE[dataset])
-    label = int(labels[index])
-    with st.sidebar:
+def panels_of_choice() -> Experiment | None:
+    """Panels 1 to 3: the image, the attacker and the attack; None while there is no image."""
+    first, second, third = st.columns([1.15, 1, 1], gap="small")
+    with first, panel(1, "The image", "image"):
+        with st.container(horizontal=True, gap="small"):
+            dataset = controls.entry("Data", DATASETS, "mnist", key="dataset", name="set")
+            classifier = controls.entry("Network", CLASSIFIERS, "table1", key="classifier", name="network")
+        chosen = choose(dataset, classifier, OPENING_SAMPLE[dataset])
+    with second, panel(2, "Who knows what", "dial"):
+        knowledge = dial("knowledge")
+    with third, panel(3, "The attack", "attack"):
+        attack = choose_attack(knowledge)
         options = choose_options(attack)
-        target = choose_target(dataset, label) if attack.targeted else None
         if attack.kind == "universal":
             st.caption(f"Fitted on {TRAINING_SAMPLES} of the bundled samples, never on the one that is shown.")
-        knowledge = st.radio(
-            "What the attacker knows",
-            list(KNOWLEDGE),
-            format_func=lambda i: KNOWLEDGE[i].name,
-            key="knowledge",
-            persist_state="session",
-            help=" ".join(f"**{each.name}.** {each.summary}" for each in KNOWLEDGE.values()),
+        if chosen is None:
+            return None
+        target = choose_target(dataset, chosen) if attack.targeted else None
+        seed = st.session_state["seed"] if attack.random else 0
+        experiment = Experiment(
+            dataset, classifier, chosen.source, chosen.value, chosen.label, attack.id, options, target, knowledge, seed
         )
-    experiment = Experiment(dataset, classifier, index, attack.id, options, target, knowledge)
-    return experiment, images[index : index + 1], label
+        live.run_button(experiment)
+    return experiment
+
+
+def choose_attack(knowledge: str) -> Attack:
+    """The attack, of those that this attacker can run; turning the dial back brings the other choice back."""
+    reads = KNOWLEDGE[knowledge].reads
+    if "gradients" in reads:
+        return controls.attack(reads, "fgsm", key="attack")
+    st.caption(f"A black box gives no gradients: these attacks read {' or '.join(reads)}.")
+    return controls.attack(reads, "square", key="attack_by_queries")
 
 
 def choose_options(attack: Attack) -> tuple[tuple[str, Any], ...]:
@@ -56,90 +65,56 @@ def choose_options(attack: Attack) -> tuple[tuple[str, Any], ...]:
     return tuple(chosen.items())
 
 
-def choose_target(dataset: str, label: int) -> int | None:
+def choose_target(dataset: str, chosen: Chosen) -> int | None:
     """The class to aim at, or None."""
     classes = DATASETS[dataset].classes
-    chosen: int | None = st.selectbox(
+    others = {str(i): classes[i] for i in range(len(classes)) if i != chosen.label}
+    key = f"target_{dataset}_{chosen.label}"
+    link.once(key, "target", ANY, lambda text: int(link.one_of(others)(text)))
+    target = st.selectbox(
         "Target",
-        [None, *(i for i in range(len(classes)) if i != label)],
-        format_func=lambda i: "any wrong class" if i is None else classes[i],
-        key=f"target_{dataset}_{label}",
+        [ANY, *map(int, others)],
+        format_func=lambda i: "any wrong class" if i == ANY else classes[i],
+        key=key,
         persist_state="session",
         help="Aim at one class (targeted), or at whatever is wrong (untargeted).",
     )
-    return chosen
+    return None if target == ANY else target
 
 
-def show(experiment: Experiment, image: Tensor, label: int) -> None:
-    """Run what is quick at once; run the rest in a worker, when asked to."""
-    name = ATTACKS[experiment.attack].name
-    if ATTACKS[experiment.attack].cost == 1:
-        draw(experiment, image, label, craft(experiment, image, label)(None), "done")
-        return
-    if st.session_state.get("job_of") != experiment:
-        stop_job()
-    job: Job | None = st.session_state.get("job")
-    with st.sidebar:
-        if st.button(f"Run {name}", type="primary", icon=":material/play_arrow:", width="stretch"):
-            run = craft(experiment, image, label)
-            job = keep_one("job", lambda job: run(job.on_step))
-            st.session_state["job_of"] = experiment
-    running = job is not None and not job.done
-    st.fragment(watch, run_every=LIVE_SECONDS if running else None)(experiment, image, label, job, running)
+def address(experiment: Experiment) -> dict[str, str]:
+    """What the page's address says: everything that decides the example, and never a key."""
+    values = {
+        "set": experiment.dataset,
+        "network": experiment.classifier,
+        "image": experiment.source,
+        experiment.source: experiment.value,
+        "dial": experiment.knowledge,
+        "attack": experiment.attack,
+    }
+    values |= {name: str(value).lower() for name, value in experiment.options if name != "perturb_all"}
+    if experiment.source != "sample":
+        values["meant"] = str(experiment.label)
+    if experiment.target is not None:
+        values["target"] = str(experiment.target)
+    if ATTACKS[experiment.attack].random:
+        values["seed"] = str(experiment.seed)
+    return values
 
 
-def watch(experiment: Experiment, image: Tensor, label: int, job: Job | None, polling: bool) -> None:
-    """Draw a job's newest step, or its result. A fragment: it runs alone while it polls."""
-    with sentences():
-        if job is None:
-            name = ATTACKS[experiment.attack].name
-            st.info(
-                f"{name} has not run on this image with these settings: press “Run {name}”.", icon=":material/info:"
-            )
-            draw(experiment, image, label, image, "clean")
-        elif not job.done:
-            progress(experiment, job)
-            step = job.step
-            draw(experiment, image, label, image if step is None else step.current, "running")
-        elif polling:
-            st.rerun()  # draw the whole page once more, without polling
-        else:
-            result = job.result()
-            st.caption("Stopped: this is the best example it had." if job.stopped else "Finished.")
-            draw(experiment, image, label, image if result is None else result, "done")
-
-
-def progress(experiment: Experiment, job: Job) -> None:
-    """A running job's bar, and a button that stops it."""
-    bar, button = st.columns([6, 1], vertical_alignment="center")
-    step, left = job.step, job.seconds_left
-    if step is None or left is None:
-        bar.progress(0.0, "Waiting for a free worker")
-    else:
-        name = ATTACKS[experiment.attack].name
-        bar.progress(step.done / step.total, f"{name}: step {step.done} of {step.total}, {left:.0f} s left at most")
-    if button.button("Stop", icon=":material/stop:", width="stretch"):
-        job.stop()
-
-
-def draw(experiment: Experiment, image: Tensor, label: int, adversarial: Tensor, stage: panels.Stage) -> None:
-    """The pictures and what both classifiers say."""
-    panels.comparison(experiment, image, adversarial, compare(experiment, image, label, adversarial), stage)
-
-
-def stop_job() -> None:
-    """Forget the session's job, and end it if it runs."""
-    if job := st.session_state.pop("job", None):
-        job.stop()
-    st.session_state.pop("job_of", None)
-
-
-start("Play")
-st.title("Whom does the attack fool?")
-st.markdown(
-    "One adversarial example, two classifiers: the **classical** one, and a **keyed** one, the same network behind "
-    "a secret permutation P(·, k) of the pixels."
-)
+start("Play", heading="Whom does the attack fool?")
+link.arrive()
 with sentences():
-    show(*choose())
+    if experiment := panels_of_choice():
+        link.leave(address(experiment))
+        example = live.show(experiment)
+        with panel(4, "The key at work", "key"):
+            key_at_work(experiment, experiment.image if example is None else example)
+        with panel(5, "Take it away", "takeaway"):
+            if example is None:
+                st.caption("When the attack has run, its example can be downloaded here.")
+            else:
+                takeaway(experiment, example)
+    else:
+        st.info("There is no image yet: draw one, or upload one.", icon=":material/draw:")
 end()

@@ -3,6 +3,8 @@
 Colours are Okabe and Ito's, which colour-blind people can tell apart, and never carry a meaning alone.
 """
 
+import base64
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -46,6 +49,18 @@ def signed(perturbation: Tensor, factor: float, upscale: int = UPSCALE) -> Pictu
     return np.kron(pixels, np.ones((upscale, upscale, 1), dtype=np.uint8))
 
 
+def png(picture: Picture) -> bytes:
+    """A picture as a PNG file, pixel by pixel."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def data_uri(picture: Picture) -> str:
+    """A picture as an address that holds it, for HTML, CSS and SVG."""
+    return "data:image/png;base64," + base64.b64encode(png(picture)).decode()
+
+
 @dataclass(frozen=True)
 class Probabilities:
     """What a classifier says before and after: ten probabilities each, the true class and the target."""
@@ -56,7 +71,7 @@ class Probabilities:
     target: int | None
 
 
-def probabilities(shown: Probabilities, classes: Sequence[str], height: int = 180) -> go.Figure:
+def probabilities(shown: Probabilities, classes: Sequence[str], height: int = 135) -> go.Figure:
     """Bars of each class's probability, clean beside adversarial; the true class is marked ✓, the target ◎."""
     marks = ["✓ " if i == shown.label else "◎ " if i == shown.target else "" for i in range(len(classes))]
     names = [mark + name for mark, name in zip(marks, classes, strict=True)]

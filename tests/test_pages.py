@@ -11,6 +11,8 @@ from streamlit.testing.v1 import AppTest
 from kerckhoffs import data, zoo
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.keys import Key
+from kerckhoffs.knowledge import KNOWLEDGE
+from kerckhoffs.ui.controls import ACCESS, STRENGTHS, title
 from kerckhoffs.ui.page import PAGES
 
 ROOT = Path(__file__).parent.parent
@@ -33,8 +35,7 @@ def opened(page="app.py"):
 
 
 def choose_attack(app, attack):
-    entry = ATTACKS[attack]
-    app.selectbox(key="attack").set_value(f"{entry.name} · {entry.norm} · {entry.access}").run()
+    app.selectbox(key="attack").set_value(title(ATTACKS[attack])).run()
     assert not app.exception
 
 
@@ -80,7 +81,7 @@ def test_play_opens_on_an_example_that_flips_the_classical_classifier():
 def test_each_verdict_names_what_it_was_crafted_on_and_evaluated_on():
     app = opened()
     for knowledge, crafted in (("gray-box", "classical"), ("white-box", "keyed")):
-        app.radio(key="knowledge").set_value(knowledge).run()
+        app.radio(key="knowledge").set_value(KNOWLEDGE[knowledge].name).run()
         assert not app.exception
         shown = verdicts(app)
         assert len(shown) == 2
@@ -157,7 +158,7 @@ def test_what_was_chosen_is_still_there_after_a_visit_to_another_page():
 def test_cw_waits_for_its_button_runs_in_a_worker_and_is_judged():
     app = opened()
     choose_attack(app, "cw_l2")
-    assert "has not run" in words(app.info)
+    assert "has not run" in words(app.caption)
     assert not verdicts(app)
     app.number_input(key="cw_l2_iterations").set_value(60).run()
     run_and_wait(app)
@@ -177,11 +178,11 @@ def test_every_attack_is_on_the_menu_with_its_options(attack):
     assert bool(verdicts(app)) == (entry.cost == 1), "what is slow waits for its button"
 
 
-def test_the_menu_goes_from_gradients_to_labels():
+def test_the_menu_goes_from_gradients_to_labels_and_from_one_step_to_many():
     app = opened()
-    access = [option.split(" · ")[-1] for option in app.selectbox(key="attack").options]
-    assert len(access) == len(ATTACKS)
-    assert access == sorted(access, key=["gradients", "scores", "labels"].index)
+    groups = [option.split(" · ")[-1].split(", ") for option in app.selectbox(key="attack").options]
+    assert len(groups) == len(ATTACKS)
+    assert groups == sorted(groups, key=lambda group: (ACCESS.index(group[0]), STRENGTHS.index(group[1])))
 
 
 def test_an_option_is_shown_where_it_counts():
@@ -213,7 +214,7 @@ def test_a_result_of_other_settings_is_never_shown():
     job = app.session_state["job"]
     job._future.result(timeout=SECONDS)
     app.button(key="mnist_thumb_3").click().run()
-    assert "has not run" in words(app.info)
+    assert "has not run" in words(app.caption)
     assert not verdicts(app)
 
 

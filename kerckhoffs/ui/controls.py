@@ -1,50 +1,67 @@
 """Controls that pages share: menus made from the registries, and the strip of samples."""
 
-import base64
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
-from PIL import Image
 from torch import Tensor
 
 from kerckhoffs import plots
 from kerckhoffs.attacks import ATTACKS, Attack, Option
+from kerckhoffs.ui import link
 
-STRIP = 12  # thumbnails at a time
+STRIP = 6  # thumbnails at a time
 ACCESS = ("gradients", "scores", "labels")  # in the order of the menu, the most first
-KINDS = ("budget", "minimal", "universal")
+STRENGTHS = ("one step", "many steps", "smallest change", "one for all images")
+MAX_SEED = 999_999
 
 
-def entry(label: str, registry: Mapping[str, Any], default: str, key: str, help: str | None = None) -> str:
-    """A choice of one entry of a registry, by its name; returns its id."""
-    chosen: str = st.segmented_control(
+def entry(label: str, registry: Mapping[str, Any], default: str, key: str, name: str) -> str:
+    """A choice of one entry of a registry, or of a dict of names; returns its id, in the address under `name`."""
+    link.once(key, name, default, link.one_of(registry))
+    chosen = st.segmented_control(
         label,
         list(registry),
-        format_func=lambda each: str(registry[each].name),
-        default=default,
+        format_func=lambda each: registry[each] if isinstance(registry[each], str) else str(registry[each].name),
         required=True,
         key=key,
-        help=help,
         persist_state="session",
+        label_visibility="collapsed",
     )
+    assert chosen is not None
     return chosen
 
 
-def attack(default: str, key: str) -> Attack:
-    """The menu of attacks, by what they read of the model, and then by their kind."""
-    order = sorted(ATTACKS.values(), key=lambda each: (ACCESS.index(each.access), KINDS.index(each.kind)))
+def strength(attack: Attack) -> str:
+    """How much an attack takes, one of STRENGTHS."""
+    if attack.kind == "universal":
+        return "one for all images"
+    if attack.kind == "minimal":
+        return "smallest change"
+    return "one step" if attack.cost == 1 else "many steps"
+
+
+def attack(reads: Sequence[str], default: str, key: str) -> Attack:
+    """The menu of the attacks that read no more than this, by what they read, and then by their strength."""
+    offered = sorted(
+        (each for each in ATTACKS.values() if each.access in reads),
+        key=lambda each: (ACCESS.index(each.access), STRENGTHS.index(strength(each))),
+    )
+    link.once(key, "attack", default, link.one_of({each.id: each for each in offered}))
     chosen = st.selectbox(
         "Attack",
-        [each.id for each in order],
-        [each.id for each in order].index(default),
-        format_func=lambda each: f"{ATTACKS[each].name} · {ATTACKS[each].norm} · {ATTACKS[each].access}",
+        [each.id for each in offered],
+        format_func=lambda each: title(ATTACKS[each]),
         key=key,
-        help="Its name, the norm in which it counts the change, and what it reads of the model.",
+        help="Its name, the norm in which it counts the change, what it reads of the model, and how far it goes.",
         persist_state="session",
     )
     return ATTACKS[chosen]
+
+
+def title(attack: Attack) -> str:
+    """An attack's line in the menu."""
+    return f"{attack.name} · {attack.norm} · {attack.access}, {strength(attack)}"
 
 
 def options(attack: Attack, opening: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,34 +78,53 @@ def options(attack: Attack, opening: Mapping[str, Any]) -> dict[str, Any]:
 
     first, *rest = (each for each in attack.options if each.name != "perturb_all")
     ask(first)
-    if rest:
+    if rest or attack.random:
         with st.popover("More options", icon=":material/tune:", width="stretch"):
             for each in rest:
                 ask(each)
+            if attack.random:
+                link.once("seed", "seed", 0, link.whole(0, MAX_SEED))
+                help = "Of this attack's random numbers: the same seed gives the same example."
+                st.number_input("seed", 0, MAX_SEED, key="seed", help=help, persist_state="session")
     return chosen
 
 
 def option(choice: Option, prefix: str, default: Any = None) -> Any:
     """The widget of one option of an attack: a slider where the range is short, a number otherwise."""
-    value = choice.default if default is None else default
-    shared: dict[str, Any] = {"key": f"{prefix}_{choice.name}", "help": choice.help, "persist_state": "session"}
+    key = f"{prefix}_{choice.name}"
+    link.once(key, choice.name, choice.type(choice.default if default is None else default), _reader(choice))
+    shared: dict[str, Any] = {"key": key, "help": choice.help, "persist_state": "session"}
     name = choice.name.replace("_", " ")
     if choice.type is bool:
-        return st.toggle(name, value, **shared)
+        return st.toggle(name, **shared)
     if choice.type is str:
-        return st.selectbox(name, choice.choices, choice.choices.index(value), **shared)
+        return st.selectbox(name, choice.choices, **shared)
     low, high = choice.type(choice.low), choice.type(choice.high)
     if choice.type is float and high - low <= 1 and low == 0:
-        return st.slider(name, low, high, value, 0.01, **shared)
+        return st.slider(name, low, high, step=0.01, **shared)
     format_ = None if choice.type is int else "%.1f" if low == 0 else "%.3g"
-    return st.number_input(name, low, high, choice.type(value), format=format_, **shared)
+    return st.number_input(name, low, high, format=format_, **shared)
+
+
+def _reader(choice: Option) -> Callable[[str], Any]:
+    """From an address's text to a value that the option allows."""
+
+    def read(text: str) -> Any:
+        if choice.type is bool:
+            value: Any = {"true": True, "false": False}.get(text, text)
+        else:
+            value = choice.type(text[:30])
+        choice.check(value)
+        return value
+
+    return read
 
 
 def sample(images: Tensor, labels: Tensor, classes: Sequence[str], prefix: str, opening: int) -> int:
     """A strip of thumbnails by class; returns the index of the chosen sample."""
     chosen_key, page_key, class_key = f"{prefix}_sample", f"{prefix}_page", f"{prefix}_class"
     state = st.session_state
-    state.setdefault(chosen_key, opening)
+    link.once(chosen_key, "sample", opening, link.whole(0, len(images) - 1))
     state.setdefault(class_key, int(labels[state[chosen_key]]))
     state.setdefault(page_key, 0)
 
@@ -116,8 +152,8 @@ def sample(images: Tensor, labels: Tensor, classes: Sequence[str], prefix: str, 
     pages = -(-len(members) // STRIP)
     page = state[page_key] % pages
     shown = members[page * STRIP : (page + 1) * STRIP]
-    with st.container(horizontal=True, gap="xsmall", key=f"{prefix}_strip"):
-        st.button("‹ Earlier", key=f"{prefix}_back", on_click=turn, args=(-1,))
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key=f"{prefix}_strip"):
+        st.button("‹", key=f"{prefix}_back", on_click=turn, args=(-1,), help="Earlier samples of this class")
         for slot, index in enumerate(shown):
             st.button(
                 f"Sample {index}, {classes[state[class_key]]}",
@@ -126,7 +162,7 @@ def sample(images: Tensor, labels: Tensor, classes: Sequence[str], prefix: str, 
                 args=(index,),
                 type="primary" if index == state[chosen_key] else "secondary",
             )
-        st.button("More ›", key=f"{prefix}_next", on_click=turn, args=(1,))
+        st.button("›", key=f"{prefix}_next", on_click=turn, args=(1,), help="More samples of this class")
     st.html(_thumbnail_style(prefix, images, shown))
     chosen: int = state[chosen_key]
     return chosen
@@ -135,17 +171,13 @@ def sample(images: Tensor, labels: Tensor, classes: Sequence[str], prefix: str, 
 def _thumbnail_style(prefix: str, images: Tensor, shown: Sequence[int]) -> str:
     """Put each sample's picture on its button. The words stay, for those who do not see."""
     rules = [
-        f'[class*="st-key-{prefix}_thumb_"] button {{ width: 48px; height: 48px; min-height: 48px; padding: 0;'
+        f'[class*="st-key-{prefix}_thumb_"] button {{ width: 44px; height: 44px; min-height: 44px; padding: 0;'
         " background-size: cover; image-rendering: pixelated; border: 3px solid transparent; border-radius: 6px; }"
         f'[class*="st-key-{prefix}_thumb_"] button * {{ font-size: 0; line-height: 0; }}'
         f'[class*="st-key-{prefix}_thumb_"] button[kind="primary"] {{ border-color: {plots.AFTER}; }}'
         f'[class*="st-key-{prefix}_thumb_"] button:focus-visible {{ outline: 3px solid {plots.AFTER}; }}'
     ]
     for slot, index in enumerate(shown):
-        buffer = io.BytesIO()
-        Image.fromarray(plots.grey(images[index], upscale=1)).save(buffer, "PNG")
-        encoded = base64.b64encode(buffer.getvalue()).decode()
-        rules.append(
-            f".st-key-{prefix}_thumb_{slot} button {{ background-image: url(data:image/png;base64,{encoded}); }}"
-        )
+        picture = plots.data_uri(plots.grey(images[index], upscale=1))
+        rules.append(f".st-key-{prefix}_thumb_{slot} button {{ background-image: url({picture}); }}")
     return f"<style>{''.join(rules)}</style>"

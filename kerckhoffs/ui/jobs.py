@@ -7,6 +7,7 @@ stop: because someone pressed the button, or because no page has asked after it 
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -19,6 +20,8 @@ from kerckhoffs.attacks import Step
 
 WORKERS = 2
 WAITING = 8  # jobs in all, running and waiting; more are refused
+A_SESSION = 3  # of them: one that runs, and those that were stopped and have not noticed yet
+SNAPSHOTS = 60  # steps of a job that are kept, evenly spread
 ORPHANED_SECONDS = 20.0
 SWITCH_SECONDS = 0.0005
 
@@ -32,11 +35,20 @@ class Job:
         self._asked = time.monotonic()
         self._started: float | None = None
         self._step: Step | None = None
+        self._steps: list[Step] = []
+        self._seen = 0
+        self._every = 1
         self._future: Future[Tensor] | None = None
 
     def on_step(self, step: Step) -> bool:
-        """Give this to an attack: keeps the newest step, and says whether to stop."""
+        """Give this to an attack: keeps the newest step and some of the others, and says whether to stop."""
         self._step = step
+        if self._seen % self._every == 0:
+            self._steps.append(step)
+        self._seen += 1
+        if len(self._steps) > SNAPSHOTS:
+            self._steps = self._steps[::2]
+            self._every *= 2
         return self._stop.is_set() or time.monotonic() - self._asked > ORPHANED_SECONDS
 
     def run(self) -> Tensor:
@@ -71,6 +83,12 @@ class Job:
         return self._step
 
     @property
+    def steps(self) -> tuple[Step, ...]:
+        """At most SNAPSHOTS of its steps, evenly spread, and the newest one."""
+        kept, newest = tuple(self._steps), self._step
+        return kept if newest is None or kept[-1] is newest else (*kept, newest)
+
+    @property
     def seconds_left(self) -> float | None:
         """An estimate from the steps so far, at most; None before the first."""
         if self._started is None or self._step is None:
@@ -97,22 +115,27 @@ class Jobs:
         sys.setswitchinterval(SWITCH_SECONDS)
         # One image at a time gains nothing from more threads, which would wait for each other and for the pages.
         self._pool = ThreadPoolExecutor(WORKERS, "attack", initializer=torch.set_num_threads, initargs=(1,))
-        self._jobs: set[Job] = set()
+        self._jobs: dict[Job, str] = {}  # and whose they are
         self._lock = threading.Lock()
 
-    def submit(self, work: Callable[[Job], Tensor]) -> Job:
+    def submit(self, work: Callable[[Job], Tensor], owner: str = "") -> Job:
         """Start some work, or queue it.
+
+        Args:
+            owner: whose it is; a named one has at most A_SESSION jobs at a time.
 
         Raises:
             ValueError: if too much is running and waiting already.
         """
         with self._lock:
-            self._jobs = {job for job in self._jobs if not job.done}
+            self._jobs = {job: whose for job, whose in self._jobs.items() if not job.done}
+            if owner and list(self._jobs.values()).count(owner) >= A_SESSION:
+                raise ValueError(f"{A_SESSION} attacks that you started have not ended yet; try again in a moment")
             if len(self._jobs) >= WAITING:
                 raise ValueError(f"{len(self._jobs)} attacks are running or waiting already; try again in a moment")
             job = Job(work)
             job.start(self._pool)
-            self._jobs.add(job)
+            self._jobs[job] = owner
             return job
 
 
@@ -127,6 +150,6 @@ def keep_one(name: str, work: Callable[[Job], Tensor]) -> Job:
     state: Any = st.session_state
     if name in state:
         state[name].stop()
-    state[name] = jobs().submit(work)
+    state[name] = jobs().submit(work, state.setdefault("owner_of_jobs", uuid.uuid4().hex))
     job: Job = state[name]
     return job

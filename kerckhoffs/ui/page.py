@@ -1,54 +1,71 @@
 """The frame of every page: settings, style, navigation, and errors as sentences.
 
 A page calls `start` before anything else, puts the rest inside `sentences`, and calls `end` last. To add a page,
-write its file in pages/ and its line in PAGES.
+write its file in pages/ and its line in LISTED.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import streamlit as st
 
-PAGES = (
+ROOT = Path(__file__).parent.parent.parent
+LISTED = (
     ("app.py", "Play", ":material/swords:"),
-    ("pages/classifiers.py", "Classifiers", ":material/table_chart:"),
+    ("pages/how_it_works.py", "How it works", ":material/school:"),
+    ("pages/batch.py", "Batch", ":material/grid_view:"),
+    ("pages/table3.py", "Table 3", ":material/table_chart:"),
+    ("pages/classifiers.py", "Classifiers", ":material/neurology:"),
 )
+PAGES = tuple(page for page in LISTED if (ROOT / page[0]).exists())
 
 DEMONSTRATION = (
     "The keys of these demonstration models are **public**: they ship with the program. A defence whose key is "
     "known defends nothing."
 )
 
-SIDEBAR_PIXELS = 275
-
 STYLE = """
 <style>
-  .block-container { padding: 1rem 1rem 0.3rem; max-width: 1500px; }
-  [data-testid="stHeader"] { background: transparent; height: 2.2rem; min-height: 0; }
-  @media (max-width: 768px) { .block-container { padding-top: 2.6rem; } }
-  [data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] { gap: 0.45rem; }
-  [data-testid="stSidebarHeader"] { height: 2rem; min-height: 0; padding: 0.3rem 0.8rem 0; margin: 0; }
-  [data-testid="stSidebarUserContent"] { padding: 0 0 0.5rem; }
-  [data-testid="stSidebarUserContent"] [data-testid="stVerticalBlock"] { gap: 0.55rem; }
-  [data-testid="stImage"], [data-testid="stImageContainer"] { max-width: 280px; margin: 0 auto; }
-  [class*="st-key-sum_"] [data-testid="stColumn"] { min-width: 0; }
-  [data-testid="stImageCaption"] { margin-top: 0; }
-  [data-testid="stImage"] img { image-rendering: pixelated; border: 1px solid rgba(128, 128, 128, 0.5); }
+  .block-container { padding: 0.5rem 1.2rem 0.5rem; max-width: 1500px; }
+  [data-testid="stHeader"] { background: transparent; height: 2.2rem; min-height: 0; pointer-events: none; }
+  [data-testid="stHeader"] * { pointer-events: auto; }
+  [data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] { gap: 0.5rem; }
+  [class*="st-key-panel_"] { gap: 0.4rem; padding: 0.6rem 0.8rem; }
   [data-testid="stAlertContainer"] { padding: 0.5rem 0.8rem; }
-  h1 { font-size: 1.3rem !important; padding: 0 0 0.3rem !important; }
+  [data-testid="stAlertContainer"] p > strong:first-child { font-size: 1.3rem; }
+  h2.k-title { font-size: 1.1rem; font-weight: 600; padding: 0; margin: 0; }
+  h1 { font-size: 1.3rem !important; padding: 0 !important; }
+  .st-key-navigation { padding-right: 2.5rem; }
+  .k-sum { display: flex; align-items: flex-start; justify-content: center; gap: 0.4rem; }
+  .k-sum figure { flex: 0 1 138px; margin: 0; min-width: 0; text-align: center; }
+  .k-sum img, .k-seen { width: 100%; aspect-ratio: 1; image-rendering: pixelated; display: block;
+    border: 1px solid rgba(128, 128, 128, 0.6); box-sizing: border-box; }
+  .k-seen { max-width: 112px; }
+  .k-sum figcaption { font-size: 0.85rem; line-height: 1.25; padding-top: 0.15rem; }
+  .k-sum > span { font-size: 1.6rem; font-weight: 600; padding-top: 46px; }
+  @media (max-width: 640px) { .k-sum > span { padding-top: 30px; } }
 </style>
 """
 
 
-def start(title: str) -> None:
-    """Set the page up; the first call of every page."""
-    st.set_page_config(
-        page_title=f"{title} · Kerckhoffs", page_icon="🔑", layout="wide", initial_sidebar_state=SIDEBAR_PIXELS
-    )
+def start(title: str, heading: str = "") -> None:
+    """Set the page up; the first call of every page. A heading stands in the row of the navigation."""
+    st.set_page_config(page_title=f"{title} · Kerckhoffs", page_icon="🔑", layout="wide")
     st.html(STYLE)
-    with st.sidebar, st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="navigation"):
+        if heading:
+            st.title(heading, anchor=False, width="content")
         for path, label, icon in PAGES:
             st.page_link(path, label=label, icon=icon)
+
+
+@contextmanager
+def panel(number: int, title: str, key: str) -> Iterator[None]:
+    """A numbered panel of a page."""
+    with st.container(border=True, key=f"panel_{key}"):
+        st.html(f'<h2 class="k-title">{number} · {title}</h2>')
+        yield
 
 
 def end() -> None:

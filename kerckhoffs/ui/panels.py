@@ -1,6 +1,7 @@
 """The Play page's pictures and verdicts."""
 
 from collections.abc import Mapping
+from html import escape
 from typing import Literal
 
 import streamlit as st
@@ -16,30 +17,28 @@ from kerckhoffs.zoo import ModelCard
 SEEN = {"classical": "as they are", "keyed": "as P(·, k) permutes them"}
 
 
-Stage = Literal["clean", "running", "done"]
-"""Whether the example is still the clean image, an attack's present attempt, or its result."""
+Stage = Literal["clean", "running", "replay", "done"]
+"""Whether the example is still the clean image, an attack's present attempt, an earlier one, or its result."""
 
 
-def comparison(
-    experiment: Experiment, image: Tensor, adversarial: Tensor, readings: Mapping[str, Reading], stage: Stage
-) -> None:
+def comparison(experiment: Experiment, adversarial: Tensor, readings: Mapping[str, Reading], stage: Stage) -> None:
     """Two columns, classical and keyed: image + perturbation = adversarial image as seen, verdict, probabilities."""
     factor = plots.gain(readings["classical"].adversarial_view - readings["classical"].clean_view)
+    classes = DATASETS[experiment.dataset].classes
     for column, kind in zip(st.columns(2, gap="medium"), KINDS, strict=True):
         with column:
             _heading(experiment.card(kind), kind)
-            _sum(readings[kind], kind, factor)
-            _verdict(readings[kind], DATASETS[experiment.dataset].classes, stage)
-    _size(image, adversarial, factor)
-    for column, kind in zip(st.columns(2, gap="medium"), KINDS, strict=True):
-        reading = readings[kind]
-        bars = plots.Probabilities(reading.before, reading.after, reading.verdict.label, experiment.target)
-        column.plotly_chart(
-            plots.probabilities(bars, DATASETS[experiment.dataset].classes),
-            key=f"bars_{kind}",
-            config={"displayModeBar": False},
-            alt=f"Probabilities of the ten classes by the {kind} classifier, clean and adversarial",
-        )
+            st.html(equation(readings[kind], kind, factor))
+            _verdict(readings[kind], classes, stage)
+            reading = readings[kind]
+            bars = plots.Probabilities(reading.before, reading.after, reading.verdict.label, experiment.target)
+            st.plotly_chart(
+                plots.probabilities(bars, classes),
+                key=f"bars_{kind}",
+                config={"displayModeBar": False},
+                alt=f"Probabilities of the ten classes by the {kind} classifier, clean and adversarial",
+            )
+    _size(experiment.image, adversarial, factor)
 
 
 def _heading(card: ModelCard, kind: str) -> None:
@@ -51,21 +50,21 @@ def _heading(card: ModelCard, kind: str) -> None:
     )
 
 
-def _sum(reading: Reading, kind: str, factor: float) -> None:
-    """Image + perturbation = adversarial image, as the classifier sees them."""
+def equation(reading: Reading, kind: str, factor: float) -> str:
+    """Image + perturbation = adversarial image, as the classifier sees them, in HTML."""
     delta = reading.adversarial_view - reading.clean_view
     terms = (
-        ("image", plots.grey(reading.clean_view[0])),
-        ("perturbation", plots.signed(delta[0], factor)),
-        ("adversarial image", plots.grey(reading.adversarial_view[0])),
+        ("image", plots.grey(reading.clean_view[0], upscale=1)),
+        ("perturbation", plots.signed(delta[0], factor, upscale=1)),
+        ("adversarial image", plots.grey(reading.adversarial_view[0], upscale=1)),
     )
-    with st.container(key=f"sum_{kind}"):
-        cells = st.columns([10, 1, 10, 1, 10], gap=None, vertical_alignment="center", wrap=False)
-    for cell, sign in zip(cells[1::2], "+=", strict=True):
-        cell.markdown(f"**{sign}**", text_alignment="center")
-    for cell, (what, picture) in zip(cells[::2], terms, strict=True):
-        alt = f"{what}, {SEEN[kind]}, for the {kind} classifier"
-        cell.image(picture, caption=what, width="stretch", output_format="PNG", alt=alt)
+    figures = (
+        f'<figure><img alt="{what}, {SEEN[kind]}, for the {kind} classifier" src="{plots.data_uri(picture)}">'
+        f"<figcaption>{escape(what)}</figcaption></figure>"
+        for what, picture in terms
+    )
+    image, perturbation, adversarial = figures
+    return f'<div class="k-sum">{image}<span>+</span>{perturbation}<span>=</span>{adversarial}</div>'
 
 
 def _size(image: Tensor, adversarial: Tensor, factor: float) -> None:
@@ -78,17 +77,23 @@ def _size(image: Tensor, adversarial: Tensor, factor: float) -> None:
 
 
 def _verdict(reading: Reading, classes: tuple[str, ...], stage: Stage) -> None:
+    verdict = reading.verdict
+    read = f"{classes[verdict.after]} ({percent(verdict.confidence)})"
     if stage != "done":
-        read = f"{classes[reading.verdict.after]} ({percent(reading.verdict.confidence)})"
         st.info(
-            f"Clean image, read as {read}." if stage == "clean" else f"The attack is running; so far read as {read}."
+            {
+                "clean": f"Clean image, read as **{read}**.",
+                "running": f"The attack is running; so far read as **{read}**.",
+                "replay": f"At this step read as **{read}**; not the result.",
+            }[stage]
         )
         return
-    outcome = reading.verdict.outcome()
+    outcome = verdict.outcome()
     show, icon = {
         "fooled": (st.error, ":material/dangerous:"),
         "still right": (st.success, ":material/shield:"),
         "no evidence": (st.warning, ":material/help:"),
         "was wrong before": (st.warning, ":material/block:"),
     }[outcome]
-    show(f"**{outcome.capitalize()}.** {reading.verdict.sentence(classes)}", icon=icon)
+    arrow = f": {classes[verdict.before]} → {classes[verdict.after]}" if outcome == "fooled" else ""
+    show(f"**{outcome.capitalize()}{arrow}.** {verdict.sentence(classes)}", icon=icon)

@@ -8,12 +8,13 @@ import streamlit as st
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs import data, zoo
+from kerckhoffs import data, images, zoo
 from kerckhoffs.attacks import ATTACKS, OnStep
 from kerckhoffs.classifiers import CLASSIFIERS
 from kerckhoffs.defences import ClassicalClassifier
 from kerckhoffs.evaluate import Verdict, predict, succeeded
-from kerckhoffs.knowledge import crafted_on
+from kerckhoffs.knowledge import check_access, crafted_on
+from kerckhoffs.ui import pixels, strokes
 
 KINDS = ("classical", "keyed")
 TRAINING_SAMPLES = 100  # that a universal perturbation is fitted on: minutes at most
@@ -21,20 +22,40 @@ TRAINING_SAMPLES = 100  # that a universal perturbation is fitted on: minutes at
 
 @dataclass(frozen=True)
 class Experiment:
-    """Everything that decides an example; two equal experiments give the same one."""
+    """Everything that decides an example; two equal experiments give the same one.
+
+    Args:
+        source: where the image comes from: "sample", "drawing" or "pixels" (an upload).
+        value: the sample's number, or the drawing or the pixels in their encoding.
+        label: the true class, or what the drawing or the upload is meant to be.
+        seed: of an attack that draws random numbers.
+    """
 
     dataset: str
     classifier: str
-    index: int
+    source: str
+    value: str
+    label: int
     attack: str
     options: tuple[tuple[str, Any], ...]
     target: int | None
     knowledge: str
+    seed: int = 0
 
     @property
     def crafted_on(self) -> str:
         """The id of the model that the example is crafted on."""
         return crafted_on(self.knowledge, self.card("keyed"))
+
+    @property
+    def crafted_kind(self) -> str:
+        """Its kind: "classical", "keyed" or "surrogate"."""
+        return zoo.card(self.crafted_on).kind
+
+    @property
+    def image(self) -> Tensor:
+        """The clean image, (1, 1, 28, 28)."""
+        return picture(self.dataset, self.source, self.value)
 
     def model_id(self, kind: str) -> str:
         """The id of the "classical" or the "keyed" one of the two classifiers."""
@@ -45,18 +66,44 @@ class Experiment:
         return zoo.card(self.model_id(kind))
 
 
-def craft(experiment: Experiment, image: Tensor, label: int) -> Callable[[OnStep | None], Tensor]:
-    """Prepare the attack on image (1, C, H, W); what is returned runs it and may be called in a worker."""
-    attacked = model(experiment.crafted_on)
+def picture(dataset: str, source: str, value: str) -> Tensor:
+    """The image (1, 1, 28, 28) that the models see, in 256 greys, so that an address and a program can hold it.
+
+    Raises:
+        ValueError: if the drawing or the pixels cannot be read, or nothing is drawn.
+    """
+    if source == "drawing":
+        return pixels.decode(pixels.encode(images.to_model_input(strokes.picture(strokes.decode(value)))))
+    if source == "pixels":
+        return pixels.decode(value)
+    return samples(dataset)[0][int(value)][None]
+
+
+def craft(experiment: Experiment) -> Callable[[OnStep | None], Tensor]:
+    """Prepare the attack; what is returned runs it and may be called in a worker.
+
+    Raises:
+        ValueError: if the attack reads more of the model than the attacker has.
+    """
+    attack = ATTACKS[experiment.attack]
+    check_access(experiment.knowledge, attack)
+    attacked, image = model(experiment.crafted_on), experiment.image
     targeted = experiment.target is not None
-    aim = torch.tensor([experiment.target if targeted else label])
-    images, labels = samples(experiment.dataset)
-    others = [i for i in range(TRAINING_SAMPLES + 1) if i != experiment.index][:TRAINING_SAMPLES]
-    training = images[others], labels[others]
+    aim = torch.tensor([experiment.target if targeted else experiment.label])
+    shown = experiment.value if experiment.source == "sample" else ""
+    others = [i for i in range(TRAINING_SAMPLES + 1) if str(i) != shown][:TRAINING_SAMPLES]
+    every_image, every_label = samples(experiment.dataset)
 
     def run(on_step: OnStep | None) -> Tensor:
-        return ATTACKS[experiment.attack].run(
-            attacked, image, aim, targeted=targeted, training=training, on_step=on_step, **dict(experiment.options)
+        return attack.run(
+            attacked,
+            image,
+            aim,
+            targeted=targeted,
+            generator=torch.Generator().manual_seed(experiment.seed),
+            training=(every_image[others], every_label[others]),
+            on_step=on_step,
+            **dict(experiment.options),
         )
 
     return run
@@ -73,34 +120,34 @@ class Reading:
     verdict: Verdict
 
 
-def compare(experiment: Experiment, image: Tensor, label: int, adversarial: Tensor) -> dict[str, Reading]:
-    """Show the example to both classifiers, judged in float32; by kind, "classical" and "keyed"."""
-    models = {kind: model(experiment.model_id(kind)) for kind in KINDS}
-    probabilities = {kind: predict(each, torch.cat([image, adversarial])) for kind, each in models.items()}
-    after = {kind: int(each[1].argmax()) for kind, each in probabilities.items()}
-    crafted = zoo.card(experiment.crafted_on).kind
+def compare(experiment: Experiment, adversarial: Tensor) -> dict[str, Reading]:
+    """Show the example to both classifiers, and to the one it was crafted on, judged in float32; by kind."""
+    image, crafted = experiment.image, experiment.crafted_kind
+    ids = {kind: experiment.model_id(kind) for kind in KINDS} | {crafted: experiment.crafted_on}
+    probabilities = {kind: predict(model(ids[kind]), torch.cat([image, adversarial])) for kind in ids}
+    success = succeeded(int(probabilities[crafted][1].argmax()), experiment.label, experiment.target)
     return {
         kind: Reading(
-            clean_view=models[kind].view(image),
-            adversarial_view=models[kind].view(adversarial),
+            clean_view=model(ids[kind]).view(image),
+            adversarial_view=model(ids[kind]).view(adversarial),
             before=probabilities[kind][0].tolist(),
             after=probabilities[kind][1].tolist(),
             verdict=Verdict(
                 crafted_on=f"{crafted} classifier",
                 evaluated_on=f"{kind} classifier",
-                label=label,
+                label=experiment.label,
                 target=experiment.target,
                 before=int(probabilities[kind][0].argmax()),
-                after=after[kind],
+                after=int(probabilities[kind][1].argmax()),
                 confidence=float(probabilities[kind][1].max()),
-                crafted_success=succeeded(after[crafted], label, experiment.target),
+                crafted_success=success,
             ),
         )
-        for kind in KINDS
+        for kind in ids
     }
 
 
-@st.cache_resource(max_entries=2 * len(data.DATASETS) * len(CLASSIFIERS), show_spinner=False)
+@st.cache_resource(max_entries=3 * len(data.DATASETS) * len(CLASSIFIERS), show_spinner=False)
 def model(model_id: str) -> ClassicalClassifier:
     """A shipped model, loaded once for all sessions; it is frozen, so they can share it."""
     loaded: nn.Module = zoo.load(model_id)

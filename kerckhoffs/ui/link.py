@@ -1,0 +1,78 @@
+"""The address of the page: everything that decides what it shows, so that a copied address shows it again.
+
+What an address says is untrusted. It is read once a session, each value where its control is made and checked there;
+what is refused becomes a sentence and the default. Never a key: only a model's id is named.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import streamlit as st
+
+MAX_VALUES = 40
+MAX_CHARACTERS = 5000  # of one value: the longest drawing
+
+_ARRIVED, _REFUSED = "link_arrived", "link_refused"
+
+
+def arrive() -> None:
+    """Keep what the address says, at the start of a session."""
+    if _ARRIVED not in st.session_state:
+        given = list(st.query_params.to_dict().items())[:MAX_VALUES]
+        st.session_state[_ARRIVED] = {name: value for name, value in given if len(value) <= MAX_CHARACTERS}
+        st.session_state[_REFUSED] = []
+
+
+def once(key: str, name: str, default: Any, read: Callable[[str], Any]) -> None:
+    """Put what the address says under a name into a control's state, or the default, before it is first made.
+
+    Args:
+        key: the control's.
+        read: from the address's text to the value; raises ValueError with a sentence.
+    """
+    if key in st.session_state:
+        return
+    text = st.session_state[_ARRIVED].pop(name, None)
+    st.session_state[key] = default
+    if text is not None:
+        try:
+            st.session_state[key] = read(text)
+        except ValueError as error:
+            refuse(name, str(error))
+
+
+def refuse(name: str, reason: str) -> None:
+    """Remember that the address's value of a name was refused, and why."""
+    st.session_state[_REFUSED].append(f"The address's {name} was refused: {reason}.")
+
+
+def one_of(choices: Mapping[str, Any]) -> Callable[[str], str]:
+    """Read one of some ids."""
+
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"{text[:30]!r} is none of {', '.join(choices)}")
+        return text
+
+    return read
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """Read a whole number from low to high."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) <= 9 and low <= int(text) <= high):
+            raise ValueError(f"{text[:30]!r} is no whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def leave(values: Mapping[str, str]) -> None:
+    """Write the address, and say once what of the old one was refused."""
+    for sentence in st.session_state[_REFUSED]:
+        st.warning(sentence, icon=":material/link_off:")
+    st.session_state[_REFUSED] = []
+    st.session_state[_ARRIVED] = {}
+    if st.query_params.to_dict() != values:
+        st.query_params.from_dict(dict(values))

@@ -1,0 +1,119 @@
+"""Panel 1: the image, which is one of the samples, a drawing, or an upload. Nothing else decides it."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+from torch import Tensor
+
+from kerckhoffs import images, plots
+from kerckhoffs.checks import FileRefused
+from kerckhoffs.data import DATASETS
+from kerckhoffs.evaluate import percent, predict
+from kerckhoffs.ui import controls, link, pixels, strokes
+from kerckhoffs.ui.canvas import canvas
+from kerckhoffs.ui.play import model, picture, samples
+from kerckhoffs.zoo import model_id
+
+SOURCES = {"sample": "Samples", "drawing": "Draw", "pixels": "Upload"}
+INVITATIONS = {
+    "drawing": "Draw with the mouse, a finger or a pen. The classifiers answer at the end of each stroke.",
+    "pixels": "Upload a file or take a picture. Its 28 × 28 pixels stand in the page's address; nothing else is kept.",
+}
+STYLE = {"mnist": "digit", "fashion-mnist": "whole"}  # how an upload is prepared (images.STYLES)
+AS_READ = -1  # meant to be what the classical classifier reads
+EXTENSIONS = ["png", "jpg", "jpeg", "webp", "bmp", "gif"]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An image as the link names it, and its class: the true one, or what it is meant to be."""
+
+    source: str
+    value: str
+    label: int
+
+
+def choose(dataset: str, classifier: str, opening: int) -> Chosen | None:
+    """Let an image be chosen; None while nothing is drawn or uploaded."""
+    link.once("drawing", "drawing", "", lambda text: strokes.encode(strokes.decode(text)))
+    link.once("pixels", "pixels", "", lambda text: pixels.encode(pixels.decode(text)))
+    source = controls.entry("Image", SOURCES, "sample", key="source", name="image")
+    if source == "sample":
+        every, labels = samples(dataset)
+        index = controls.sample(every, labels, DATASETS[dataset].classes, dataset, opening)
+        return Chosen(source, str(index), int(labels[index]))
+    left, right = st.columns([3, 2], gap="small", wrap=False)
+    with left:
+        value = _drawn() if source == "drawing" else _uploaded(dataset)
+    with right:
+        if not value:
+            st.caption(INVITATIONS[source])
+            return None
+        return _meant(dataset, classifier, source, value)
+
+
+def _drawn() -> str:
+    st.session_state["drawing"] = canvas(st.session_state["drawing"], key="pad")
+    value: str = st.session_state["drawing"]
+    return value
+
+
+def _uploaded(dataset: str) -> str:
+    """An upload's pixels; what was uploaded before stays until there is a new one."""
+    state = st.session_state
+    if st.toggle("Camera", key="camera"):
+        file = st.camera_input("Picture", key="photo", label_visibility="collapsed")
+    else:
+        file = st.file_uploader("Picture", type=EXTENSIONS, key="file", label_visibility="collapsed")
+    turned = st.segmented_control(
+        "Dark and light",
+        ["auto", "keep", "swap"],
+        key="invert",
+        default="auto",
+        required=True,
+        help="The models know light ink on black. By default a light background is turned over.",
+    )
+    if file is not None:
+        try:
+            invert = {"auto": None, "keep": False, "swap": True}[turned]
+            prepared = images.prepare(images.read(file.getvalue(), file.name), invert=invert, style=STYLE[dataset])
+        except (FileRefused, ValueError) as error:
+            st.error(str(error), icon=":material/error:")
+        else:
+            state["pixels"] = pixels.encode(prepared.images)
+            st.caption("Dark and light were swapped." if prepared.inverted else "Dark and light are as in the file.")
+    value: str = state["pixels"]
+    return value
+
+
+def _meant(dataset: str, classifier: str, source: str, value: str) -> Chosen | None:
+    """What the models see of it, and what it is meant to be: there is no true class, so someone has to say."""
+    try:
+        image = picture(dataset, source, value)
+    except ValueError as error:
+        st.info(str(error), icon=":material/info:")
+        return None
+    read, confidence = _reading(image, dataset, classifier)
+    classes = DATASETS[dataset].classes
+    st.html(
+        f'<img class="k-seen" alt="The image as the models see it, 28 by 28 pixels" '
+        f'src="{plots.data_uri(plots.grey(image[0], upscale=1))}">'
+    )
+    st.caption("what the models see, 28 × 28")
+    key = f"meant_{dataset}"
+    link.once(key, "meant", AS_READ, link.whole(0, len(classes) - 1))
+    meant = st.selectbox(
+        "Meant to be",
+        [AS_READ, *range(len(classes))],
+        format_func=lambda i: f"as read: {classes[read]} ({percent(confidence)})" if i == AS_READ else classes[i],
+        key=key,
+        persist_state="session",
+        help="Nobody labelled this image. By default it counts as what the classical classifier reads of it clean, "
+        "so that this classifier is right by definition; say here if it is not.",
+    )
+    return Chosen(source, value, read if meant == AS_READ else meant)
+
+
+def _reading(image: Tensor, dataset: str, classifier: str) -> tuple[int, float]:
+    probabilities = predict(model(model_id(dataset, classifier, keyed=False)), image)[0]
+    return int(probabilities.argmax()), float(probabilities.max())
