@@ -7,6 +7,7 @@ to within one grey level, and 28x28 greys come through "whole" bit by bit.
 """
 
 import io
+import math
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ STYLES: dict[str, str] = {
 LARGEST_SIDE = 2048  # of a picture that has been read; larger ones are averaged down
 SHOWN = 60  # characters of a file's name in a sentence
 LIGHT = 128  # a border of this grey and above is a light background
+FAINT = 0.1  # of the strongest ink: what is fainter may be a trace of JPEG, and does not count for the size
 FAINTEST = 24  # grey levels between the background and the strongest ink
 NOISE = 6  # times the border's median deviation are background; none if the border is even
 
@@ -90,41 +92,52 @@ def _border(grey: Grey) -> Grey:
 
 def _digit(grey: Grey) -> Grey:
     """What differs from the background, as MNIST prepared its digits: (28, 28)."""
-    border = _border(grey)
-    background = float(np.median(border))
-    floor = background + NOISE * float(np.median(np.abs(border - background)))
-    if grey.max() < floor + FAINTEST:
+    if np.ptp(grey) < FAINTEST:
         raise ValueError("there is nothing to read: the picture is empty, or all of about one shade")
+    border = _border(grey)
+    floor = background = float(np.median(border))
+    floor += NOISE * float(np.median(np.abs(border - background)))
+    if background >= LIGHT:  # it is not the border that is behind this ink
+        floor = 0
     ink = np.clip(grey - floor, 0, None)
-    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
-    small = _fit(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], DIGIT_SIDE)
-    small *= 255 / small.max()
+    if ink.max() < FAINTEST:
+        raise ValueError("there is nothing to read: no ink stands out from the background")
+    strong = ink >= FAINT * ink.max()
+    rows, columns = np.flatnonzero(strong.any(1)), np.flatnonzero(strong.any(0))
+    small = _fit(ink, int(rows[0]), int(columns[0]), int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1)
+    small = small / small.max() * 255
+    height, width = small.shape
     share = small / small.sum()
-    centre = float(share.sum(1) @ np.arange(len(small))), float(share.sum(0) @ np.arange(small.shape[1]))
-    return _place(small, round(SIDE / 2 - centre[0]), round(SIDE / 2 - centre[1]), background=0)
+    centre = float(share.sum(1) @ np.arange(height)), float(share.sum(0) @ np.arange(width))
+    top, left = round(SIDE / 2 - centre[0]), round(SIDE / 2 - centre[1])
+    top, left = min(max(top, -1), SIDE + 1 - height), min(max(left, -1), SIDE + 1 - width)
+    canvas = np.zeros((SIDE + 2, SIDE + 2), np.float32)  # for the frame around what was fitted
+    canvas[top + 1 : top + 1 + height, left + 1 : left + 1 + width] = small
+    return canvas[1:-1, 1:-1]
+
+
+def _fit(ink: Grey, top: int, left: int, height: int, width: int) -> Grey:
+    """A part, with 20 pixels for its longer side and its aspect kept, in a frame of a pixel of what is around it."""
+    rows, columns = (max(1, round(each * DIGIT_SIDE / max(height, width))) for each in (height, width))
+    y, x = height / rows, width / columns  # a pixel of the result, in pixels of the ink
+    margin = math.ceil(max(x, y))
+    around = (left - x + margin, top - y + margin, left + width + x + margin, top + height + y + margin)
+    return _resize(np.pad(ink, margin), columns + 2, rows + 2, around)
+
+
+def _resize(grey: Grey, width: int, height: int, part: tuple[float, float, float, float] | None = None) -> Grey:
+    """A pixel that covers many averages them; one that is less than one lies between its neighbours."""
+    smaller = width < grey.shape[1] or height < grey.shape[0]
+    method = Image.Resampling.BOX if smaller else Image.Resampling.BILINEAR
+    return np.array(Image.fromarray(grey).resize((width, height), method, part))
 
 
 def _whole(grey: Grey) -> Grey:
-    """The whole picture, with its background on both sides where it is no square: (28, 28)."""
-    small = _fit(grey, SIDE)
-    top, left = (SIDE - small.shape[0]) // 2, (SIDE - small.shape[1]) // 2
-    return _place(small, top, left, background=float(np.median(_border(grey))))
-
-
-def _fit(grey: Grey, side: int) -> Grey:
-    """The larger side becomes `side`, the aspect stays; every pixel that is left averages what it covers."""
-    height, width = grey.shape
-    scale = side / max(height, width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.array(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR))
-
-
-def _place(small: Grey, top: int, left: int, background: float) -> Grey:
-    """A small picture on a background of 28x28, moved inside where it would stand out."""
-    height, width = small.shape
-    top, left = min(max(top, 0), SIDE - height), min(max(left, 0), SIDE - width)
-    canvas = np.full((SIDE, SIDE), background, np.float32)
-    canvas[top : top + height, left : left + width] = small
+    """The whole picture, with its background beside it where it is no square: (28, 28)."""
+    height, width = (max(1, round(each * SIDE / max(grey.shape))) for each in grey.shape)
+    top, left = (SIDE - height) // 2, (SIDE - width) // 2
+    canvas = np.full((SIDE, SIDE), np.median(_border(grey)), np.float32)
+    canvas[top : top + height, left : left + width] = _resize(grey, width, height)
     return canvas
 
 

@@ -15,7 +15,7 @@ LAYERS = [
     {"app", "pages", "benchmarks"},
     {"kerckhoffs.ui", "kerckhoffs.cli", "kerckhoffs.__main__"},
     {f"kerckhoffs.{name}" for name in ("plots", "evaluate", "runs", "bench", "contestants")},
-    {f"kerckhoffs.{name}" for name in ("attacks", "knowledge", "defences", "zoo", "data", "train")},
+    {f"kerckhoffs.{name}" for name in ("attacks", "knowledge", "defences", "zoo", "data", "train", "uploads")},
     {
         "kerckhoffs",  # the version
         *(f"kerckhoffs.{name}" for name in ("transforms", "classifiers", "keys", "metrics")),
