@@ -116,5 +116,6 @@ with sentences():
             else:
                 takeaway(experiment, example)
     else:
+        link.leave({"image": st.session_state["source"]})
         st.info("There is no image yet: draw one, or upload one.", icon=":material/draw:")
 end()

@@ -66,8 +66,7 @@ KNOWLEDGE: dict[str, Knowledge] = {
     "white-box": Knowledge(
         "white-box",
         "White box: the key has leaked",
-        "The attacker has the key as well and attacks the keyed classifier itself: a key that leaks leaves no "
-        "defence.",
+        "The attacker has the key as well and attacks the keyed classifier itself: a key that leaks leaves no defence.",
         (),
         _keyed,
     ),

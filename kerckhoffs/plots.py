@@ -5,7 +5,7 @@ Colours are Okabe and Ito's, which colour-blind people can tell apart, and never
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -96,6 +96,31 @@ def probabilities(shown: Probabilities, classes: Sequence[str], height: int = 13
         legend={"orientation": "h", "y": 1.02, "x": 1, "xanchor": "right", "yanchor": "bottom", "font": {"size": 13}},
         yaxis={"range": [0, 1], "tickvals": [0, 0.5, 1], "fixedrange": True},
         xaxis={"type": "category", "fixedrange": True, "tickangle": 0 if max(map(len, classes)) < 3 else -35},
+    )
+    return figure
+
+
+def error_curves(budgets: Sequence[float], wrong: Mapping[str, Sequence[float]], height: int = 240) -> go.Figure:
+    """Error against the budget, a line a model; lines differ in colour, dash and marker."""
+    figure = go.Figure()
+    styles = zip((AFTER, OKABE_ITO[2]), ("solid", "dash"), ("circle", "square"), strict=True)
+    for (name, values), (colour, dash, symbol) in zip(wrong.items(), styles, strict=False):
+        figure.add_scatter(
+            name=name,
+            x=list(budgets),
+            y=list(values),
+            mode="lines+markers",
+            line={"color": colour, "dash": dash, "width": 3},
+            marker={"symbol": symbol, "size": 9},
+            hovertemplate="epsilon %{x}: %{y:.0%}<extra>" + name + "</extra>",
+        )
+    figure.update_layout(
+        height=height,
+        margin={"l": 48, "r": 8, "t": 8, "b": 40},
+        font={"size": 14},
+        legend={"x": 0.02, "y": 0.98, "bgcolor": "rgba(0,0,0,0)", "font": {"size": 14}},
+        xaxis={"title": "epsilon", "fixedrange": True},
+        yaxis={"range": [0, 1.02], "tickformat": ".0%", "title": "misread", "fixedrange": True},
     )
     return figure
 

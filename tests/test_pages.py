@@ -2,21 +2,17 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 import streamlit as st
-from streamlit.testing.v1 import AppTest
 
 from kerckhoffs import data, zoo
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.keys import Key
 from kerckhoffs.knowledge import KNOWLEDGE
-from kerckhoffs.ui.controls import ACCESS, STRENGTHS, title
+from kerckhoffs.ui.controls import ACCESS, STRENGTHS
 from kerckhoffs.ui.page import PAGES
-
-ROOT = Path(__file__).parent.parent
-SECONDS = 60
+from tests.pages import ROOT, SECONDS, choose_attack, labels, opened, run_and_wait, verdicts, words
 
 
 @pytest.fixture(autouse=True)
@@ -26,43 +22,18 @@ def fresh_caches():
     st.cache_resource.clear()
 
 
-def opened(page="app.py"):
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=SECONDS).run()
-    if page != "app.py":
-        app.switch_page(page).run()
-    assert not app.exception
-    return app
-
-
-def choose_attack(app, attack):
-    app.selectbox(key="attack").set_value(title(ATTACKS[attack])).run()
-    assert not app.exception
-
-
-def labels(widgets):
-    return {each.label for each in widgets}
-
-
-def run_and_wait(app):
-    next(button for button in app.button if button.label.startswith("Run")).click().run()
-    app.session_state["job"]._future.result(timeout=SECONDS)
-    app.run()
-    assert not app.exception
-
-
-def words(elements):
-    return " ".join(element.value for element in elements)
-
-
-def verdicts(app):
-    return [alert.value for alert in [*app.error, *app.success, *app.warning]]
-
-
 @pytest.mark.parametrize("page", [path for path, _, _ in PAGES])
 def test_a_page_opens_without_an_error_and_says_that_the_keys_are_public(page):
     app = opened(page)
     assert "demonstration models are **public**" in words(app.caption)
     assert len(app.title) == 1
+
+
+def test_how_it_works_computes_its_figures_and_says_whose_idea_it_is():
+    app = opened("pages/how_it_works.py")
+    assert "Taran" in words(app.caption)
+    assert len(app.get("plotly_chart")) == 2
+    assert "6413 bits" in words(app.markdown)
 
 
 def test_every_page_in_the_folder_is_in_the_navigation():

@@ -10,14 +10,14 @@ from kerckhoffs.ui.strokes import INK, MAX_POINTS, SIDE
 HTML = f"""
 <canvas id="pad" width="{SIDE}" height="{SIDE}" tabindex="0" role="img" aria-label="Canvas: draw with the mouse,
  a finger or a pen"></canvas>
-<div role="group" aria-label="Drawing"><button id="undo" type="button">Undo</button>
+<div id="tools" role="group" aria-label="Drawing"><button id="undo" type="button">Undo</button>
 <button id="clear" type="button">Clear</button></div>
 """
 
 CSS = """
 canvas { width: 100%; max-width: 184px; aspect-ratio: 1; background: #000; border-radius: 6px; touch-action: none;
   cursor: crosshair; display: block; border: 1px solid var(--st-border-color); box-sizing: border-box; }
-div { display: flex; gap: 6px; margin-top: 6px; max-width: 184px; }
+#tools { display: flex; gap: 6px; margin-top: 6px; max-width: 184px; }
 button { flex: 1; font: inherit; padding: 4px 0; border-radius: 6px; cursor: pointer; color: var(--st-text-color);
   background: var(--st-secondary-background-color); border: 1px solid var(--st-border-color); }
 :focus-visible { outline: 3px solid var(--st-primary-color); outline-offset: 1px; }

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 
 from kerckhoffs import plots, transforms, zoo
 from kerckhoffs.data import DATASETS
@@ -132,8 +133,7 @@ def followed(image: Tensor, permute: Callable[[Tensor], Tensor]) -> Sequence[tup
     width = image.shape[-1]
     bright = (flat > flat.max() / 2).nonzero().squeeze(1)
     chosen = bright[torch.linspace(0, len(bright) - 1, min(FOLLOWED, len(bright))).long()]
-    marked = torch.zeros(len(chosen), *image.shape[1:])
-    marked.view(len(chosen), -1)[torch.arange(len(chosen)), chosen] = 1
+    marked = one_hot(chosen, len(flat)).float().view(len(chosen), *image.shape[1:])
     places = permute(marked).flatten(1).argmax(1)
     return [
         (int(a) // width, int(a) % width, int(b) // width, int(b) % width, round(float(flat[a]) * 255))

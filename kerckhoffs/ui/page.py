@@ -6,9 +6,12 @@ write its file in pages/ and its line in LISTED.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import escape
 from pathlib import Path
 
 import streamlit as st
+
+from kerckhoffs import plots
 
 ROOT = Path(__file__).parent.parent.parent
 LISTED = (
@@ -35,7 +38,8 @@ STYLE = """
   [data-testid="stAlertContainer"] { padding: 0.5rem 0.8rem; }
   [data-testid="stAlertContainer"] p > strong:first-child { font-size: 1.3rem; }
   h2.k-title { font-size: 1.1rem; font-weight: 600; padding: 0; margin: 0; }
-  h1 { font-size: 1.3rem !important; padding: 0 !important; }
+  h1 { font-size: 1.3rem !important; padding: 0 0 0.4rem !important; }
+  .st-key-navigation h1 { padding: 0 !important; }
   .st-key-navigation { padding-right: 2.5rem; }
   .k-sum { display: flex; align-items: flex-start; justify-content: center; gap: 0.4rem; }
   .k-sum figure { flex: 0 1 138px; margin: 0; min-width: 0; text-align: center; }
@@ -66,6 +70,16 @@ def panel(number: int, title: str, key: str) -> Iterator[None]:
     with st.container(border=True, key=f"panel_{key}"):
         st.html(f'<h2 class="k-title">{number} · {title}</h2>')
         yield
+
+
+def pictures(*shown: tuple[plots.Picture, str, str]) -> None:
+    """A row of pictures, each with its caption and what it is called for those who do not see it."""
+    figures = (
+        f'<figure><img alt="{escape(called)}" src="{plots.data_uri(picture)}">'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+        for picture, caption, called in shown
+    )
+    st.html(f'<div class="k-sum">{"".join(figures)}</div>')
 
 
 def end() -> None:

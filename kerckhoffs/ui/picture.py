@@ -14,10 +14,10 @@ from kerckhoffs.ui.canvas import canvas
 from kerckhoffs.ui.play import model, picture, samples
 from kerckhoffs.zoo import model_id
 
-SOURCES = {"sample": "Samples", "drawing": "Draw", "pixels": "Upload"}
+SOURCES = {"sample": "Samples", "drawing": "Draw", "upload": "Upload"}
 INVITATIONS = {
     "drawing": "Draw with the mouse, a finger or a pen. The classifiers answer at the end of each stroke.",
-    "pixels": "Upload a file or take a picture. Its 28 × 28 pixels stand in the page's address; nothing else is kept.",
+    "upload": "Upload a file or take a picture. Its 28 × 28 pixels stand in the page's address; nothing else is kept.",
 }
 STYLE = {"mnist": "digit", "fashion-mnist": "whole"}  # how an upload is prepared (images.STYLES)
 AS_READ = -1  # meant to be what the classical classifier reads
@@ -36,7 +36,7 @@ class Chosen:
 def choose(dataset: str, classifier: str, opening: int) -> Chosen | None:
     """Let an image be chosen; None while nothing is drawn or uploaded."""
     link.once("drawing", "drawing", "", lambda text: strokes.encode(strokes.decode(text)))
-    link.once("pixels", "pixels", "", lambda text: pixels.encode(pixels.decode(text)))
+    link.once("upload", "upload", "", lambda text: pixels.encode(pixels.decode(text)))
     source = controls.entry("Image", SOURCES, "sample", key="source", name="image")
     if source == "sample":
         every, labels = samples(dataset)
@@ -80,9 +80,9 @@ def _uploaded(dataset: str) -> str:
         except (FileRefused, ValueError) as error:
             st.error(str(error), icon=":material/error:")
         else:
-            state["pixels"] = pixels.encode(prepared.images)
+            state["upload"] = pixels.encode(prepared.images)
             st.caption("Dark and light were swapped." if prepared.inverted else "Dark and light are as in the file.")
-    value: str = state["pixels"]
+    value: str = state["upload"]
     return value
 
 

@@ -25,8 +25,8 @@ class Experiment:
     """Everything that decides an example; two equal experiments give the same one.
 
     Args:
-        source: where the image comes from: "sample", "drawing" or "pixels" (an upload).
-        value: the sample's number, or the drawing or the pixels in their encoding.
+        source: where the image comes from: "sample", "drawing" or "upload".
+        value: the sample's number, or the encoded drawing, or the encoded pixels of the upload.
         label: the true class, or what the drawing or the upload is meant to be.
         seed: of an attack that draws random numbers.
     """
@@ -74,7 +74,7 @@ def picture(dataset: str, source: str, value: str) -> Tensor:
     """
     if source == "drawing":
         return pixels.decode(pixels.encode(images.to_model_input(strokes.picture(strokes.decode(value)))))
-    if source == "pixels":
+    if source == "upload":
         return pixels.decode(value)
     return samples(dataset)[0][int(value)][None]
 

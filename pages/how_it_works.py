@@ -1,0 +1,137 @@
+"""How it works: the paper's idea in two minutes, with figures that are computed as the page is drawn."""
+
+import streamlit as st
+import torch
+
+from kerckhoffs import plots
+from kerckhoffs.attacks import ATTACKS
+from kerckhoffs.data import DATASETS
+from kerckhoffs.evaluate import percent, predict
+from kerckhoffs.keys import Key
+from kerckhoffs.metrics import distances
+from kerckhoffs.ui.keywork import wrong_transform
+from kerckhoffs.ui.page import end, panel, pictures, sentences, start
+from kerckhoffs.ui.play import model, samples
+from kerckhoffs.ui.scheme import scheme
+from kerckhoffs.zoo import model_id
+
+DATASET, NETWORK, SAMPLE = "mnist", "table1", 0
+EPSILONS = [0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3]
+SHOWN_EPSILON = 0.15
+IMAGES = 100  # that the curve is computed on
+
+
+def reading(name: str, image: torch.Tensor) -> str:
+    """What a model says of an image, for a caption."""
+    probabilities = predict(model(name), image)[0]
+    return f"{DATASETS[DATASET].classes[int(probabilities.argmax())]} ({percent(float(probabilities.max()))})"
+
+
+@st.cache_data(show_spinner=False)
+def curve(crafted_on: str) -> dict[str, list[float]]:
+    """The share of the first IMAGES test samples that each model misreads, by epsilon; FGSM crafted on one of them."""
+    images, labels = (each[:IMAGES] for each in samples(DATASET))
+    shown = {"classical": model_id(DATASET, NETWORK, keyed=False), "keyed": model_id(DATASET, NETWORK, keyed=True)}
+    wrong: dict[str, list[float]] = {kind: [] for kind in shown}
+    for epsilon in EPSILONS:
+        made = ATTACKS["fgsm"].run(model(crafted_on), images, labels, epsilon=epsilon, perturb_all=True)
+        for kind, name in shown.items():
+            wrong[kind].append(float((predict(model(name), made).argmax(1) != labels).float().mean()))
+    return wrong
+
+
+def problem() -> None:
+    """An adversarial example on the classical classifier."""
+    adversarial = ATTACKS["fgsm"].run(model(CLASSICAL), IMAGE, LABEL, epsilon=SHOWN_EPSILON, perturb_all=True)
+    delta = (adversarial - IMAGE)[0]
+    pictures(
+        (plots.grey(IMAGE[0], 1), f"read as {reading(CLASSICAL, IMAGE)}", "the clean digit"),
+        (
+            plots.signed(delta, plots.gain(delta), 1),
+            f"changes no pixel by more than {SHOWN_EPSILON}",
+            "the perturbation",
+        ),
+        (plots.grey(adversarial[0], 1), f"read as {reading(CLASSICAL, adversarial)}", "the adversarial digit"),
+    )
+    st.markdown(
+        "A network is a differentiable function, so anyone who has it can ask it in which direction each pixel should "
+        "move to make it wrong, and move all of them a little (FGSM). People still read the digit."
+    )
+
+
+def idea() -> None:
+    """The same digit behind two keys."""
+    wrong = wrong_transform(KEYED)(IMAGE)
+    right = model(KEYED).view(IMAGE)
+    misread = predict(model(KEYED).classifier, wrong)[0]
+    pictures(
+        (plots.grey(IMAGE[0], 1), "the image x", "the digit"),
+        (plots.grey(right[0], 1), f"P(x, k), read as {reading(KEYED, IMAGE)}", "the digit behind the defender's key"),
+        (
+            plots.grey(wrong[0], 1),
+            f"P(x, k′) with a wrong key, read as {DATASETS[DATASET].classes[int(misread.argmax())]}",
+            "the digit behind a wrong key",
+        ),
+    )
+    size = distances(IMAGE, torch.zeros_like(IMAGE)).l2, distances(right, torch.zeros_like(right)).l2
+    st.markdown(
+        "Kerckhoffs's principle: everything about a system may be known, except the key. So a secret key k shuffles "
+        "the pixels before the network, in training and in use. The key is as long as the image, drawn from N(0, 1); "
+        f"its order is the permutation, one of 784!, which is {Key.generate(784).entropy_bits:.0f} bits. Nothing is "
+        f"lost: the length of this image is {float(size[0]):.3f} before P and {float(size[1]):.3f} after it."
+    )
+
+
+def test_of_it() -> None:
+    """Error curves: crafted without the key, and with it."""
+    for column, (crafted_on, words) in zip(
+        st.columns(2), ((CLASSICAL, "without the key, on a classical twin"), (KEYED, "with the key")), strict=True
+    ):
+        with column:
+            st.markdown(f"FGSM crafted **{words}**")
+            st.plotly_chart(
+                plots.error_curves(EPSILONS, curve(crafted_on)),
+                key=f"curve_{crafted_on}",
+                config={"displayModeBar": False},
+                alt=f"Error of both classifiers by epsilon, FGSM crafted {words}",
+            )
+    st.markdown(
+        f"The share of the first {IMAGES} test digits that are misread, computed just now. Left is the paper's case: "
+        "what is crafted on a network without the key is aimed at the wrong function, and the dashed line is what "
+        "carries over all the same. Right, the attacker has the key."
+    )
+
+
+def claims() -> None:
+    """What the paper claims, and what it does not."""
+    left, right = st.columns([1, 1], gap="medium", vertical_alignment="center")
+    with left:
+        scheme("gray-box", key="how_scheme")
+    right.markdown(
+        "- It claims: attackers who lack the key (gray box) do little harm, and the clean error grows little.\n"
+        "- It does not claim that a known key helps (white box).\n"
+        "- It says little of attackers who only ask questions (black box): they need no key. Try them in Play.\n"
+        "- One example proves nothing either way; errors over many, with their intervals, do."
+    )
+    st.page_link("app.py", label="Try it in Play", icon=":material/swords:")
+
+
+start("How it works")
+st.title("A secret key before the network", anchor=False)
+st.caption(
+    "O. Taran, S. Rezaeifar and S. Voloshynovskiy, Bridging machine learning and cryptography in defence against "
+    "adversarial attacks, 2018. Every figure here is computed by this page."
+)
+with sentences():
+    CLASSICAL, KEYED = (model_id(DATASET, NETWORK, keyed=keyed) for keyed in (False, True))
+    IMAGE, LABEL = (each[SAMPLE : SAMPLE + 1] for each in samples(DATASET))
+    first, second = st.columns(2, gap="small")
+    with first, panel(1, "The problem", "problem"):
+        problem()
+    with second, panel(2, "The idea", "idea"):
+        idea()
+    with panel(3, "Does it hold?", "test"):
+        test_of_it()
+    with panel(4, "What follows", "claims"):
+        claims()
+end()
