@@ -24,10 +24,9 @@ import torch
 from torch import Tensor, nn
 
 from kerckhoffs.checks import check_choice, check_images, check_labels
-from kerckhoffs.evaluate import predict
+from kerckhoffs.evaluate import Counted, predictions
 from kerckhoffs.metrics import Distances, distances
 
-JUDGED_AT_ONCE = 16
 NORMS = ("l0", "l2", "linf")
 TARGETS = ("random", "all", "none")
 
@@ -53,44 +52,6 @@ class Contestant:
     kind: str
     settings: str
     run: Run
-
-
-class _Calls:
-    """Images that went forwards and backwards. A copy of a counted model counts here too."""
-
-    def __init__(self) -> None:
-        self.forwards = 0
-        self.gradients = 0
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "_Calls":
-        return self
-
-
-class Counted(nn.Module):
-    """A model that counts its calls, in images: each forward, and each backward that reaches its logits.
-
-    An attack may wrap it, copy it or call it without gradients. One that takes the model apart and calls its layers
-    itself escapes the count.
-    """
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-        self.calls = _Calls()
-        self.training = model.training
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, K)."""
-        logits: Tensor = self.model(images)
-        count = len(images)
-        self.calls.forwards += count
-        if logits.requires_grad:
-
-            def backward(_: Tensor) -> None:
-                self.calls.gradients += count
-
-            logits.register_hook(backward)
-        return logits
 
 
 @dataclass(frozen=True)
@@ -187,15 +148,6 @@ def _attack(
             raise ValueError(f"what it returned must have shape {tuple(some.shape)}, but has {tuple(returned.shape)}")
         parts.append(returned.detach())
     return torch.cat(parts)
-
-
-def predictions(model: nn.Module, images: Tensor) -> Tensor:
-    """The model's classes (N,), in float32, a few images at once.
-
-    Raises:
-        ValueError: if the logits are not finite.
-    """
-    return torch.cat([predict(model, some).argmax(1) for some in images.split(JUDGED_AT_ONCE)])
 
 
 def examples(

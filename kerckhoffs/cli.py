@@ -1,4 +1,4 @@
-"""The command line: python -m kerckhoffs train | key | bench.
+"""The command line: python -m kerckhoffs train | evaluate | table3 | key | bench.
 
 Bad arguments end with status 2 and one line. A command reads its options, calls one function and prints.
 """
@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from typer.exceptions import TyperException
 
-from kerckhoffs import bench, contestants, data, keys, train, zoo
+from kerckhoffs import bench, cli_runs, contestants, data, keys, train, zoo
 from kerckhoffs.checks import check_choice
 from kerckhoffs.classifiers import CLASSIFIERS
 
@@ -28,6 +28,8 @@ app = typer.Typer(
 )
 key_app = typer.Typer(help="Make and inspect keys. The key itself is never printed.")
 app.add_typer(key_app, name="key")
+app.command("evaluate")(cli_runs.evaluate_command)
+app.command("table3")(cli_runs.table3_command)
 
 
 def main(arguments: list[str] | None = None) -> int:

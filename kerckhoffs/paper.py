@@ -15,3 +15,15 @@ CLEAN_ERROR: dict[str, float] = {
     "fashion-mnist-table2-keyed": 11.50,
 }
 """By model id (zoo.model_id)."""
+
+ATTACKED_ERROR: dict[tuple[str, str], tuple[float, float]] = {
+    ("mnist", "cw_l2"): (100.00, 8.64),
+    ("mnist", "cw_l0"): (100.00, 14.53),
+    ("mnist", "cw_linf"): (99.99, 12.24),
+    ("mnist", "fgsm"): (92.10, 18.00),
+    ("fashion-mnist", "cw_l2"): (100.00, 12.12),
+    ("fashion-mnist", "cw_l0"): (100.00, 13.48),
+    ("fashion-mnist", "cw_linf"): (99.90, 12.55),
+    ("fashion-mnist", "fgsm"): (60.60, 27.50),
+}
+"""By dataset and attack: of the classical classifier, which the examples are crafted on, and of the keyed one."""

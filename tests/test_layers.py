@@ -13,9 +13,15 @@ ROOT = Path(__file__).parent.parent
 # From top to bottom: a part may import what is beside or below it, and no two modules import each other.
 LAYERS = [
     {"app", "pages", "benchmarks"},
-    {"kerckhoffs.ui", "kerckhoffs.cli", "kerckhoffs.__main__"},
-    {f"kerckhoffs.{name}" for name in ("plots", "evaluate", "runs", "bench", "contestants")},
-    {f"kerckhoffs.{name}" for name in ("attacks", "knowledge", "defences", "zoo", "data", "train", "uploads")},
+    {"kerckhoffs.ui", "kerckhoffs.cli", "kerckhoffs.cli_runs", "kerckhoffs.__main__"},
+    {
+        f"kerckhoffs.{name}"
+        for name in ("plots", "evaluate", "summaries", "table3", "runs", "engines", "bench", "contestants")
+    },
+    {
+        f"kerckhoffs.{name}"
+        for name in ("attacks", "knowledge", "defences", "zoo", "data", "train", "uploads", "experiments")
+    },
     {
         "kerckhoffs",  # the version
         *(f"kerckhoffs.{name}" for name in ("transforms", "classifiers", "keys", "metrics")),

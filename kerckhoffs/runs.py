@@ -1,0 +1,347 @@
+"""A run on disk: what is to be evaluated, and the rows that are done.
+
+    <folder>/manifest.json                 what the run is: experiments, models by hash, versions, machine, command
+    <folder>/samples.npz                   uploaded samples, if there are any
+    <folder>/rows/<block>-<hash>.csv.gz    the rows of one block, named by their SHA-256
+    <folder>/sessions.jsonl                who worked on it when: one line for each time that it was begun or resumed
+    <folder>/.lock                         held by the process that writes
+
+A block is written whole or not at all, under its name only when it is on the disk, so a run may be killed at any
+moment and goes on where it was. Nothing is ever overwritten. What cannot be read back as it was written is named, and
+nothing else is touched.
+"""
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from filelock import FileLock, Timeout
+
+from kerckhoffs import bench, experiments, keys, zoo
+from kerckhoffs.checks import FileRefused
+from kerckhoffs.evaluate import COLUMNS, Samples
+from kerckhoffs.experiments import BLOCK, Block, Experiment
+
+FORMAT = "kerckhoffs-run-1"
+MANIFEST, SAMPLES, SESSIONS, ROWS, LOCK = "manifest.json", "samples.npz", "sessions.jsonl", "rows", ".lock"
+SHARD = re.compile(r"(\d{6,})-([0-9a-f]{16})\.csv\.gz")
+ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{16}")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that `create` or `open_run` gives.
+
+    Args:
+        id: unguessable, so that who knows it may see the run.
+        models: SHA-256 of the weights of each model, by id.
+        model_folder: where the models are; None for the shipped ones.
+    """
+
+    folder: Path
+    id: str
+    command: str
+    experiments: tuple[Experiment, ...]
+    models: Mapping[str, str]
+    model_folder: Path | None
+    uploaded: Samples | None
+
+    @property
+    def cards(self) -> dict[str, zoo.ModelCard]:
+        """The cards of its models.
+
+        Raises:
+            FileRefused: if a model is missing, or is not the one that the run was begun with.
+        """
+        known = zoo.models(self.model_folder)
+        for name, sha256 in self.models.items():
+            if name not in known:
+                raise FileRefused(f"the model {name} of the run {self.folder} is missing")
+            if known[name].sha256 != sha256:
+                raise FileRefused(
+                    f"the model {name} has changed since the run {self.folder} was begun; restore it, or begin anew"
+                )
+        return {name: known[name] for name in self.models}
+
+    @property
+    def blocks(self) -> list[Block]:
+        """All of its work."""
+        return experiments.blocks(self.experiments, self.cards)
+
+    def shards(self) -> dict[int, Path]:
+        """The files of the blocks that are done, by number."""
+        found: dict[int, Path] = {}
+        for path in sorted((self.folder / ROWS).iterdir()):
+            if match := SHARD.fullmatch(path.name):
+                number = int(match[1])
+                if number in found:
+                    raise FileRefused(
+                        f"block {number} of {self.folder} is there twice; remove {path} or {found[number]}"
+                    )
+                found[number] = path
+        return found
+
+    def write(self, block: Block, rows: pd.DataFrame) -> None:
+        """Put the rows of a block on the disk. Only who holds `writing` may.
+
+        Raises:
+            FileRefused: if the disk refuses; what was written before stays.
+        """
+        data = gzip.compress(rows.to_csv(index=False).encode(), mtime=0)
+        name = f"{block.number:06d}-{hashlib.sha256(data).hexdigest()[:16]}.csv.gz"
+        write_atomically(self.folder / ROWS / name, data)
+
+    def read(self, path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
+        """The rows of one shard, or some columns of them.
+
+        Raises:
+            FileRefused: if they are not what was written.
+        """
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise FileRefused(f"cannot read {path}: {error.strerror}") from error
+        match = SHARD.fullmatch(path.name)
+        if not match or hashlib.sha256(data).hexdigest()[:16] != match[2]:
+            raise FileRefused(
+                f"{path} is damaged: its contents are not what was written; remove it and resume the run, and that "
+                "block alone is made again"
+            )
+        with gzip.open(io.BytesIO(data)) as file:
+            return pd.read_csv(file, dtype=COLUMNS, usecols=list(columns) or None)
+
+    def tables(self, columns: Sequence[str] = ()) -> Iterator[pd.DataFrame]:
+        """The rows that are done, block by block, in the order of the blocks.
+
+        Raises:
+            FileRefused: if a block is damaged.
+        """
+        for _, path in sorted(self.shards().items()):
+            yield self.read(path, columns)
+
+    def rows(self, columns: Sequence[str] = ()) -> pd.DataFrame:
+        """The rows that are done, in one table. Words that repeat are held once (categories).
+
+        Raises:
+            FileRefused: if a block is damaged.
+        """
+        wanted = list(columns) or list(COLUMNS)
+        words = [name for name in wanted if COLUMNS[name] == "str" and name != "sample"]
+        tables = [table[wanted] for table in self.tables(columns)]
+        if not tables:
+            return pd.DataFrame({name: pd.Series(dtype=COLUMNS[name]) for name in wanted})
+        kinds = {name: pd.CategoricalDtype(sorted({w for t in tables for w in t[name].unique()})) for name in words}
+        return pd.concat([table.astype(kinds) for table in tables], ignore_index=True)
+
+    @contextmanager
+    def writing(self, **session: Any) -> Iterator[None]:
+        """Hold the lock; note on the way out who worked on the run, when, and what they say of it in `session`.
+
+        Raises:
+            FileRefused: if another process holds it, or the folder cannot be written.
+        """
+        lock = FileLock(self.folder / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise FileRefused(f"another process is writing to the run {self.folder}; wait for it or stop it") from error
+        except OSError as error:
+            raise FileRefused(f"cannot write to {self.folder}: {error.strerror or error}") from error
+        began, before = _now(), set(os.listdir(self.folder / ROWS))
+        try:
+            for path in (self.folder / ROWS).glob("*.part"):  # of a process that was killed
+                path.unlink()
+            yield
+        finally:
+            made = len(set(os.listdir(self.folder / ROWS)) - before)
+            line = {"began": began, "ended": _now(), "blocks": made} | session | bench.machine() | zoo.versions()
+            with suppress(OSError), (self.folder / SESSIONS).open("a") as file:  # a full disk refuses this too
+                file.write(json.dumps(line) + "\n")
+            lock.release()
+
+    def is_written(self) -> bool:
+        """Whether a process holds the lock."""
+        lock = FileLock(self.folder / LOCK)
+        try:
+            with lock.acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
+
+
+def home() -> Path:
+    """Where runs are kept: in the user's folder (keys.home)."""
+    return keys.home() / "runs"
+
+
+def create(
+    what: Sequence[Experiment],
+    *,
+    command: str,
+    folder: str | Path | None = None,
+    model_folder: str | Path | None = None,
+    uploaded: Samples | None = None,
+) -> Run:
+    """Begin a run: check everything that can be checked, and write its manifest.
+
+    Args:
+        what: the experiments.
+        command: how a person would run it; for the manifest.
+        folder: a new or empty folder; one in the user's folder by default.
+        model_folder: where the models are; the shipped ones by default.
+        uploaded: what experiments on the split "uploaded" are about.
+
+    Raises:
+        ValueError: naming what is wrong with an experiment.
+        FileRefused: if the folder is taken or cannot be written, or a model is missing.
+    """
+    cards = zoo.models(model_folder)
+    experiments.check_models(what, cards)
+    names = sorted({name for experiment in what for name in experiment.models})
+    id_ = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(8)}"
+    path = Path(folder) if folder else home() / id_
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        taken = any(path.iterdir())
+    except OSError as error:
+        raise FileRefused(f"cannot write to {path}: {error.strerror}") from error
+    if taken:
+        raise FileRefused(f"{path} is not empty; resume the run that is in it, or name another folder")
+    manifest = {
+        "format": FORMAT,
+        "id": id_,
+        "begun": _now(),
+        "command": command,
+        "block": BLOCK,
+        "experiments": experiments.to_json(what),
+        "models": {name: {"sha256": cards[name].sha256, "key": cards[name].key_fingerprint} for name in names},
+        "model_folder": str(Path(model_folder).absolute()) if model_folder else None,
+        "uploaded": None,
+        "versions": zoo.versions(),
+        "machine": bench.machine(),
+    }
+    try:
+        (path / ROWS).mkdir()
+    except OSError as error:
+        raise FileRefused(f"cannot write to {path}: {error.strerror}") from error
+    if uploaded:
+        data = _pack(uploaded)
+        manifest["uploaded"] = hashlib.sha256(data).hexdigest()
+        write_atomically(path / SAMPLES, data)
+    write_atomically(path / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
+    return open_run(path)
+
+
+def open_run(folder: str | Path) -> Run:
+    """A run that was begun.
+
+    Raises:
+        FileRefused: if there is none, or it is not as it was written.
+    """
+    path = Path(folder)
+    manifest = read_manifest(path)
+    try:
+        if manifest["format"] != FORMAT or manifest["block"] != BLOCK:
+            raise ValueError(
+                f"its format is {manifest['format']} with blocks of {manifest['block']}, not {FORMAT}, {BLOCK}"
+            )
+        what = experiments.from_json(manifest["experiments"])
+        models = {name: str(entry["sha256"]) for name, entry in manifest["models"].items()}
+        if {name for each in what for name in each.models} != set(models):
+            raise ValueError("its models are not those of its experiments")
+        model_folder = Path(manifest["model_folder"]) if manifest["model_folder"] else None
+        uploaded = None
+        if manifest["uploaded"]:
+            data = (path / SAMPLES).read_bytes()
+            if hashlib.sha256(data).hexdigest() != manifest["uploaded"]:
+                raise ValueError(f"{SAMPLES} has changed since the run was begun")
+            uploaded = _unpack(data)
+        return Run(path, str(manifest["id"]), str(manifest["command"]), what, models, model_folder, uploaded)
+    except OSError as error:
+        raise FileRefused(f"cannot read {path / SAMPLES}: {error.strerror}") from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise FileRefused(f"{path / MANIFEST} is malformed or of another version: {error}") from error
+
+
+def find(id_: str) -> Run:
+    """The run in the user's folder with this id, which may come from anywhere.
+
+    Raises:
+        FileRefused: if there is none.
+    """
+    if not ID.fullmatch(id_) or not (home() / id_).is_dir():
+        raise FileRefused("there is no such run")
+    return open_run(home() / id_)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a run as it stands.
+
+    Raises:
+        FileRefused: if there is none.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise FileRefused(f"there is no run in {folder}: {MANIFEST} is missing") from error
+    except OSError as error:
+        raise FileRefused(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise FileRefused(f"{path} is malformed: {error}") from error
+    if not isinstance(manifest, dict):
+        raise FileRefused(f"{path} is malformed: it is no object")
+    return manifest
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that it is there as a whole, on the disk, or not at all.
+
+    Raises:
+        FileRefused: if the disk refuses.
+    """
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with part.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+        if os.name == "posix":  # the name too
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise FileRefused(f"cannot write to {path.parent}: {error.strerror}; what is there is kept") from error
+
+
+def _pack(samples: Samples) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, images=samples.images.numpy(), labels=samples.labels.numpy(), names=np.array(samples.names))
+    return file.getvalue()
+
+
+def _unpack(data: bytes) -> Samples:
+    with np.load(io.BytesIO(data), allow_pickle=False) as file:
+        images, labels = torch.from_numpy(file["images"]), torch.from_numpy(file["labels"])
+        return Samples(images, labels, tuple(str(name) for name in file["names"]))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
