@@ -88,9 +88,7 @@ class Run:
             if match := SHARD.fullmatch(path.name):
                 number = int(match[1])
                 if number in found:
-                    raise FileRefused(
-                        f"block {number} of {self.folder} is there twice; remove {path} or {found[number]}"
-                    )
+                    raise FileRefused(f"{path} and {found[number]} are the same block; remove one of them")
                 found[number] = path
         return found
 

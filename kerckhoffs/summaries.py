@@ -18,7 +18,7 @@ GROUP = ("dataset", "split", "attack", "options", "targets", "seed", "crafted_on
 NEEDED = (*GROUP, "index", "label", "before", "after", "after_8bit", "crafted_success", "success", "l0", "l2", "linf")
 """The columns that `summarise` reads."""
 
-RESAMPLES, LEVEL = 2000, 0.95
+RESAMPLES, AT_ONCE, LEVEL = 2000, 100, 0.95
 
 
 def summarise(rows: pd.DataFrame) -> pd.DataFrame:
@@ -84,11 +84,10 @@ def interval(
     size = np.bincount(sample, minlength=number).astype(np.float64)
     if np.ptp(hits / size) == 0:
         return share, *wilson(round(share * number), number, LEVEL)
-    draw = np.random.default_rng(0)
-    drawn = []
-    for _ in range(RESAMPLES):
-        chosen = draw.integers(0, number, number)
-        drawn.append(hits[chosen].sum() / size[chosen].sum())
+    draw, drawn = np.random.default_rng(0), []
+    for _ in range(RESAMPLES // AT_ONCE):
+        times = draw.multinomial(number, np.full(number, 1 / number), AT_ONCE)  # how often each sample is drawn
+        drawn.append((times @ hits) / (times @ size))
     low, high = np.quantile(drawn, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return share, float(low), float(high)
 

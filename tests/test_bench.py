@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from kerckhoffs import bench
+from kerckhoffs import bench, evaluate
 from kerckhoffs.bench import Contestant, Counted, Result
 from kerckhoffs.metrics import Distances
 
@@ -207,10 +207,10 @@ def test_images_are_judged_in_small_batches_of_float32(model):
             sizes.append(len(images))
             return model(images)
 
-    count = bench.JUDGED_AT_ONCE + 3
+    count = evaluate.JUDGED_AT_ONCE + 3
     labels = torch.zeros(count, dtype=torch.int64)
     bench.measure(contestant(unchanged), Watched(), images_of(labels), labels, targeted=False)
-    assert sizes == [bench.JUDGED_AT_ONCE, 3]
+    assert sizes == [evaluate.JUDGED_AT_ONCE, 3]
 
 
 def test_a_model_that_an_attack_leaves_in_training_mode_is_judged_as_it_came(model):
