@@ -1,3 +1,4 @@
+import itertools
 import threading
 
 import pytest
@@ -99,3 +100,40 @@ def test_the_pool_refuses_more_than_it_can_hold_and_stopped_waiting_jobs_never_r
         if not job.stopped:
             finish(job)
     assert accepted[-1] not in ran
+
+
+def test_a_session_has_few_jobs_at_a_time_and_others_can_go_on():
+    release = threading.Event()
+
+    def work(job):
+        assert release.wait(LIMIT)
+        return PICTURE
+
+    pool = Jobs()
+    accepted = [pool.submit(work, "me") for _ in range(jobs.A_SESSION)]
+    with pytest.raises(ValueError, match=f"{jobs.A_SESSION} attacks that you started"):
+        pool.submit(work, "me")
+    accepted.append(pool.submit(work, "another"))
+    release.set()
+    for job in accepted:
+        finish(job)
+    finish(pool.submit(work, "me"))
+
+
+@pytest.mark.parametrize("count", [1, 2, jobs.SNAPSHOTS, jobs.SNAPSHOTS + 1, 1000, 4097])
+def test_the_steps_that_are_kept_are_few_evenly_spread_and_end_with_the_newest(count):
+    job = jobs.Job(lambda job: PICTURE)
+    for number in range(count):
+        job.on_step(step(number, count))
+    kept = [each.done for each in job.steps]
+    assert len(kept) <= jobs.SNAPSHOTS + 1
+    assert kept[0] == 0
+    assert kept[-1] == count - 1
+    gaps = {after - before for before, after in itertools.pairwise(kept[:-1])}
+    assert len(gaps) <= 1
+    if count > jobs.SNAPSHOTS:
+        assert len(kept) > jobs.SNAPSHOTS / 2
+
+
+def test_a_job_without_a_step_has_no_steps():
+    assert jobs.Job(lambda job: PICTURE).steps == ()

@@ -1,7 +1,11 @@
+import base64
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from kerckhoffs import plots
 
@@ -26,6 +30,24 @@ def test_a_perturbation_is_orange_where_brighter_blue_where_darker_white_where_u
     assert tuple(brighter) == tuple(plots.RAISED.astype(int))
     assert tuple(darker) == tuple(plots.LOWERED.astype(int))
     assert tuple(untouched) == (255, 255, 255)
+
+
+def test_a_picture_becomes_a_png_pixel_by_pixel_and_an_address_that_holds_it():
+    picture = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    with Image.open(io.BytesIO(plots.png(picture))) as read:
+        assert (np.asarray(read) == picture).all()
+    head, body = plots.data_uri(picture).split(",")
+    assert head == "data:image/png;base64"
+    assert base64.b64decode(body) == plots.png(picture)
+
+
+def test_error_curves_have_a_line_a_model_that_differs_in_more_than_colour():
+    figure = plots.error_curves([0, 0.1], {"classical": [0.0, 0.9], "keyed": [0.1, 0.2]})
+    classical, keyed = figure.data
+    assert list(classical.y) == [0.0, 0.9]
+    assert list(keyed.x) == [0, 0.1]
+    assert classical.line.dash != keyed.line.dash
+    assert classical.marker.symbol != keyed.marker.symbol
 
 
 def test_probabilities_show_both_distributions_and_mark_class_and_target():

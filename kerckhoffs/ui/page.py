@@ -31,8 +31,9 @@ DEMONSTRATION = (
 STYLE = """
 <style>
   .block-container { padding: 0.5rem 1.2rem 0.5rem; max-width: 1500px; }
-  [data-testid="stHeader"] { background: transparent; height: 2.2rem; min-height: 0; pointer-events: none; }
-  [data-testid="stHeader"] * { pointer-events: auto; }
+  [data-testid="stHeader"] { background: transparent; height: 2.2rem; min-height: 0; }
+  [data-testid="stHeader"], [data-testid="stHeader"] * { pointer-events: none; }
+  [data-testid="stHeader"] :is(button, button *) { pointer-events: auto; }
   [data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] { gap: 0.5rem; }
   [class*="st-key-panel_"] { gap: 0.4rem; padding: 0.6rem 0.8rem; }
   [data-testid="stAlertContainer"] { padding: 0.5rem 0.8rem; }

@@ -1,69 +1,13 @@
-"""Play in a real Chromium: opens the app, moves epsilon, reads the changed prediction."""
+"""Play in a real Chromium: what a person does with it, and what they then read."""
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
-from pathlib import Path
+import re
+from itertools import pairwise
 
-import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
-ROOT = Path(__file__).parent.parent.parent
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-MILLISECONDS = 60_000
+from tests.test_play_input import digit, png
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian: apt install chromium)")
-
-
-@pytest.fixture(scope="module")
-def address():
-    """The app on a free port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
-    command += ["--server.address=127.0.0.1", f"--server.port={port}"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert any("URL:" in line for line in server.stdout), "the app ended before it served"
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.kill()  # Streamlit may wait for a closing connection for long
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def page(browser, address):
-    """A page at 1280x800 that fails the test when its script throws."""
-    opened = browser.new_page(viewport={"width": 1280, "height": 800})
-    opened.set_default_timeout(MILLISECONDS)
-    expect.set_options(timeout=MILLISECONDS)
-    failures = []
-    opened.on("pageerror", lambda error: failures.append(str(error)))
-    opened.goto(address)
-    yield opened
-    opened.close()
-    assert not failures
+LINES = {"7": [(50, 45), (150, 45), (85, 160)], "1": [(100, 30), (100, 165)]}  # points on the canvas
 
 
 def verdict(page, kind):
@@ -71,9 +15,43 @@ def verdict(page, kind):
 
 
 def choose(page, menu, option):
-    """Open a menu of the sidebar by its name and take the first entry that holds the words."""
+    """Open a menu by its name and take the first entry that holds the words."""
     page.get_by_role("combobox", name=menu).click()
     page.get_by_role("option", name=option).first.click()
+
+
+def draw(page, digit):
+    """Draw a digit with the mouse, in one stroke."""
+    box = page.get_by_role("img", name="Canvas").bounding_box()
+    first, *rest = [(box["x"] + x / 184 * box["width"], box["y"] + y / 184 * box["height"]) for x, y in LINES[digit]]
+    page.mouse.move(*first)
+    page.mouse.down()
+    for point in rest:
+        page.mouse.move(*point, steps=12)
+    page.mouse.up()
+
+
+def touch(page, digit):
+    """Draw a digit with a finger."""
+    box = page.get_by_role("img", name="Canvas").bounding_box()
+    scale = box["width"] / 184
+    corners = [(box["x"] + x * scale, box["y"] + y * scale) for x, y in LINES[digit]]
+    session = page.context.new_cdp_session(page)
+
+    def send(kind, *point):
+        points = [dict(zip("xy", point, strict=True))] if point else []
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    send("touchStart", *corners[0])
+    for (x1, y1), (x2, y2) in pairwise(corners):
+        for part in range(1, 13):
+            send("touchMove", x1 + (x2 - x1) * part / 12, y1 + (y2 - y1) * part / 12)
+    send("touchEnd")
+
+
+def expect_read_as(page, digit):
+    """What the page says that the drawing or the upload is meant to be, without being told."""
+    expect(page.get_by_role("combobox", name="Meant to be")).to_have_value(re.compile(f"^as read: {digit} "))
 
 
 def test_moving_epsilon_changes_the_prediction_that_is_read(page):
@@ -83,19 +61,73 @@ def test_moving_epsilon_changes_the_prediction_that_is_read(page):
     slider.press("Home")
     expect(verdict(page, "classical")).to_contain_text("still read as")
     expect(verdict(page, "keyed")).to_contain_text("says nothing about the defence")
+    expect(page.get_by_text("Try this: raise epsilon")).to_be_visible()
     slider.press("End")
     expect(verdict(page, "classical")).to_contain_text("is now read as")
 
 
-def test_everything_is_in_one_viewport_and_every_picture_has_words(page):
-    pictures = page.locator("[data-testid=stMain] [data-testid=stImage] img")
+def test_choices_and_verdicts_are_in_one_viewport_and_every_picture_has_words(page):
+    pictures = page.locator(".k-sum img")
     expect(pictures).to_have_count(6)
     charts = page.locator(".js-plotly-plot")
     expect(charts).to_have_count(2)
-    for element in [*pictures.all(), *charts.all(), verdict(page, "classical"), verdict(page, "keyed")]:
+    panels = [page.get_by_text(title) for title in ("1 · The image", "2 · Who knows what", "3 · The attack")]
+    for element in [*panels, *pictures.all(), verdict(page, "classical"), verdict(page, "keyed")]:
         expect(element).to_be_in_viewport(ratio=1)
+    for chart in charts.all():
+        expect(chart).to_be_in_viewport(ratio=0.5)
     for picture in pictures.all():
         assert "classifier" in picture.get_attribute("alt")
+
+
+def test_a_digit_drawn_with_the_mouse_is_read_at_the_end_of_the_stroke_and_survives_a_reload(visit):
+    page = visit("?image=drawing")
+    draw(page, "7")
+    expect_read_as(page, "7")
+    expect(verdict(page, "keyed")).to_be_visible()
+    expect(page).to_have_url(re.compile("drawing=[A-Za-z0-9_-]{20,}"))
+    page.reload()
+    expect(verdict(page, "keyed")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("There is no image yet")).to_be_visible()
+    draw(page, "1")
+    expect(verdict(page, "classical")).to_contain_text("1")
+    page.get_by_role("button", name="Clear").click()
+    expect(page.get_by_text("There is no image yet")).to_be_visible()
+
+
+def test_a_digit_drawn_with_a_finger_on_a_phone_is_read(visit):
+    page = visit("?image=drawing", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page.get_by_role("img", name="Canvas").scroll_into_view_if_needed()
+    touch(page, "7")
+    expect_read_as(page, "7")
+    expect(verdict(page, "keyed")).to_be_attached()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390, "nothing is wider than the phone"
+
+
+def test_a_drawing_survives_a_visit_to_another_page(visit):
+    page = visit("?image=drawing")
+    draw(page, "7")
+    expect_read_as(page, "7")
+    page.get_by_role("link", name="Classifiers").first.click()
+    expect(page.get_by_role("heading", name="Classifiers")).to_be_visible()
+    page.get_by_role("link", name="Play").first.click()
+    expect_read_as(page, "7")
+    page.get_by_role("button", name="Undo").click()  # so the canvas has the stroke too
+    expect(page.get_by_text("There is no image yet")).to_be_visible()
+
+
+def test_turning_the_dial_changes_what_is_crafted_on_and_the_scheme(page):
+    expect(verdict(page, "keyed")).to_contain_text("Crafted on the classical classifier")
+    page.get_by_text("White box: the key has leaked").click()
+    expect(verdict(page, "keyed")).to_contain_text("Crafted on the keyed classifier")
+    expect(page.get_by_role("img", name="as the attacker sees it")).to_contain_text("Hidden from the attacker: nothing")
+    page.get_by_text("Black box: queries only").click()
+    expect(page.get_by_text("A black box gives no gradients")).to_be_visible()
+    page.get_by_role("button", name="Run Square").click()
+    expect(verdict(page, "keyed")).to_contain_text("Crafted on the keyed classifier")
+    page.get_by_text("Gray box: classical twin").click()
+    expect(page.get_by_text("FGSM takes one step")).to_be_visible()
 
 
 def test_cw_runs_shows_its_progress_and_stops(page):
@@ -108,8 +140,73 @@ def test_cw_runs_shows_its_progress_and_stops(page):
     expect(verdict(page, "keyed")).to_be_visible()
 
 
-def test_cw_ends_by_itself_and_fools_the_classifier_it_is_crafted_on(page):
+def test_cw_ends_by_itself_fools_the_classifier_it_is_crafted_on_and_is_replayed(page):
     choose(page, "Attack", "Carlini-Wagner l2")
     page.get_by_role("button", name="Run Carlini-Wagner l2").click()
     expect(page.get_by_text("Finished.")).to_be_visible()
     expect(verdict(page, "classical")).to_contain_text("is now read as")
+    slider = page.get_by_role("slider", name="Replay")
+    slider.focus()
+    slider.press("Home")
+    expect(page.get_by_text("Replay: step 1 of")).to_be_visible()
+    expect(page.get_by_text("not the result").first).to_be_visible()
+    slider.press("End")
+    expect(verdict(page, "classical")).to_contain_text("is now read as")
+
+
+def test_a_shared_link_shows_the_same_in_another_session(page, visit):
+    page.get_by_text("Table 2").click()
+    page.get_by_text("White box: the key has leaked").click()
+    expect(page).to_have_url(re.compile("network=table2.*dial=white-box"))
+    expect(verdict(page, "keyed")).to_contain_text("Crafted on the keyed classifier")
+    other = visit(page.url.split("/")[-1])
+    expect(other.get_by_role("radio", name="White box: the key has leaked")).to_be_checked()
+    for kind in ("classical", "keyed"):
+        expect(verdict(other, kind)).to_have_text(verdict(page, kind).inner_text())
+
+
+def test_two_sessions_do_not_disturb_each_other(page, visit):
+    other = visit()
+    other.get_by_text("Fashion-MNIST").click()
+    expect(verdict(other, "classical")).to_contain_text("Ankle boot")
+    slider = page.get_by_role("slider", name="epsilon")
+    slider.focus()
+    slider.press("Home")
+    expect(verdict(page, "classical")).to_contain_text("still read as 7")
+    expect(verdict(other, "classical")).to_contain_text("Ankle boot")
+
+
+def test_a_good_upload_is_read_and_a_bad_one_is_a_sentence(visit):
+    page = visit("?image=upload")
+    chooser = page.locator("input[type=file]")
+    chooser.set_input_files({"name": "bad.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\n nonsense"})
+    expect(page.get_by_role("alert").filter(has_text="bad.png")).to_be_visible()
+    expect(page.get_by_text("Traceback")).to_have_count(0)
+    good = {"name": "seven.png", "mimeType": "image/png", "buffer": png(digit(0))}
+    chooser.set_input_files(good)
+    expect_read_as(page, "7")
+    expect(page.get_by_text("Dark and light were swapped.")).to_be_visible()
+    expect(verdict(page, "keyed")).to_be_visible()
+
+
+def test_a_pixel_is_followed_through_p_by_the_keyboard_and_by_the_button(page):
+    pixel = page.get_by_role("img", name=re.compile(r"^pixel in row \d+, column \d+ goes to row")).first
+    pixel.focus()
+    expect(page.locator("line.shown")).to_have_count(1)
+    page.get_by_role("button", name="Send the pixels through P").click()
+    expect(page.get_by_role("button", name="Bring them back")).to_have_attribute("aria-pressed", "true")
+    assert "translate" in pixel.get_attribute("style")
+    page.get_by_text("a wrong key").click()
+    expect(page.get_by_text("Behind a wrong key, the network")).to_be_visible()
+
+
+def test_a_hostile_address_is_a_sentence_and_never_a_traceback(visit):
+    page = visit("?epsilon=nan&sample=99999&dial=%3Cscript%3Ealert(1)%3C/script%3E&drawing=" + "A" * 6000)
+    expect(page.get_by_text("was refused")).to_have_count(3)
+    expect(verdict(page, "keyed")).to_be_visible()
+
+
+def test_how_it_works_draws_its_curves(visit):
+    page = visit("how_it_works")
+    expect(page.locator(".js-plotly-plot .scatterlayer .trace")).to_have_count(4)
+    expect(page.get_by_text("6413 bits")).to_be_visible()
