@@ -15,8 +15,8 @@ LAYERS = [
     {"app", "pages", "benchmarks"},
     {"kerckhoffs.ui", "kerckhoffs.cli", "kerckhoffs.cli_runs", "kerckhoffs.__main__"},
     {
-        f"kerckhoffs.{name}"
-        for name in ("plots", "evaluate", "summaries", "table3", "runs", "engines", "bench", "contestants")
+        *(f"kerckhoffs.{name}" for name in ("plots", "plots_runs", "bench", "contestants")),
+        *(f"kerckhoffs.{name}" for name in ("evaluate", "summaries", "table3", "runs", "engines")),
     },
     {
         f"kerckhoffs.{name}"

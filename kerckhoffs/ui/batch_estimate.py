@@ -63,8 +63,8 @@ def gradient_seconds(model_id: str) -> float:
         return one.submit(measure).result()
 
 
-def seconds(what: Sequence[Experiment]) -> float:
-    """How long one core takes for some experiments, roughly.
+def estimate(what: Sequence[Experiment]) -> tuple[int, float]:
+    """How many examples some experiments are, and how many seconds one core takes for them, roughly.
 
     Raises:
         ValueError: if that is more than is done here.
@@ -86,7 +86,7 @@ def seconds(what: Sequence[Experiment]) -> float:
             f"this takes {duration(taken)}, more than the {MAX_HOURS} hours that are spent here; choose fewer samples "
             "or weaker options, or use the command line with more workers"
         )
-    return taken
+    return examples, taken
 
 
 def duration(taken: float) -> str:

@@ -1,0 +1,204 @@
+"""Figures of a run's rows and summary. Knows no Streamlit.
+
+Colours are Okabe and Ito's; lines also differ in dash and marker, bars in pattern. Each name in a legend says what was
+crafted on and what was evaluated on.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from kerckhoffs import summaries
+from kerckhoffs.attacks import ATTACKS
+from kerckhoffs.data import TEST_SAMPLES
+from kerckhoffs.metrics import wilson
+from kerckhoffs.plots import OKABE_ITO
+from kerckhoffs.table3 import ROWS
+
+NORMS = {"l0": "pixels changed (l0)", "l2": "length of the change (l2)", "linf": "largest change of a pixel (linf)"}
+MADE = tuple(name for name in summaries.GROUP if name != "evaluated_on")  # what the making of an example depends on
+POINTS = 200  # of a curve, at most
+DASHES, PATTERNS = ("solid", "dash", "dot", "dashdot"), ("", "/", "x", "-", ".", "+")
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star")
+Line = Mapping[Any, Any]  # of a summary
+PERCENT = {"range": [0, 1.02], "tickformat": ".0%", "fixedrange": True}
+
+
+def attack_words(line: Line) -> str:
+    """What was tried, in a few words: "FGSM, epsilon 0.3"."""
+    options: dict[str, object] = json.loads(line["options"])
+    words = [f"{name.replace('_', ' ')} {value}" for name, value in options.items() if name != "perturb_all"]
+    words += [f"{line['targets']} target"] if line["targets"] != "untargeted" else []
+    words += [f"seed {line['seed']}"] if line["seed"] else []
+    return ", ".join([ATTACKS[line["attack"]].name, *words])
+
+
+def errors(summary: pd.DataFrame) -> go.Figure:
+    """Attacked error of each attack, a bar an evaluated model, with 95 % intervals."""
+    figure = go.Figure()
+    tried = [f"{attack_words(line)}<br>crafted on {line['crafted_on']}" for line in _lines(summary)]
+    for number, (model, part) in enumerate(summary.groupby("evaluated_on", observed=True, sort=False)):
+        figure.add_bar(
+            orientation="h",
+            name=f"evaluated on {model}",
+            y=[tried[summary.index.get_loc(index)] for index in part.index],
+            x=part["attacked_error"],
+            error_x=_ends(part, "attacked_error"),
+            customdata=np.stack([part["clean_error"], part["examples"]], 1),
+            marker={"color": _colour(number), "pattern": {"shape": PATTERNS[number % len(PATTERNS)], "solidity": 0.3}},
+            hovertemplate="%{y}<br>attacked error %{x:.1%}, clean %{customdata[0]:.1%}, %{customdata[1]} examples"
+            f"<extra>evaluated on {model}</extra>",
+        )
+    groups = len(set(tried))
+    _layout(figure, 110 + groups * (30 + 22 * summary["evaluated_on"].nunique()), xaxis=PERCENT | {"title": "error"})
+    figure.update_layout(yaxis={"autorange": "reversed", "automargin": True, "fixedrange": True}, bargap=0.25)
+    return figure
+
+
+def distortions(rows: pd.DataFrame, norm: str) -> go.Figure:
+    """Sizes of the examples that worked on the crafted-on model: median, quartiles, 5th and 95th percentile."""
+    figure = go.Figure()
+    for number, (key, group) in enumerate(rows.groupby(list(MADE), observed=True, sort=False)):
+        line = dict(zip(MADE, key, strict=True))
+        once = group[group["evaluated_on"] == group["evaluated_on"].iloc[0]]
+        sizes = once.loc[once["crafted_success"], norm].to_numpy()
+        if len(sizes) == 0:
+            continue
+        low, q1, median, q3, high = (np.quantile(sizes, share) for share in (0.05, 0.25, 0.5, 0.75, 0.95))
+        figure.add_box(
+            orientation="h",
+            name=f"{attack_words(line)}<br>crafted on {line['crafted_on']}<br>{len(sizes)} of {len(once)} worked",
+            lowerfence=[low],
+            q1=[q1],
+            median=[median],
+            q3=[q3],
+            upperfence=[high],
+            marker={"color": _colour(number)},
+        )
+    _layout(figure, 90 + 72 * len(figure.data), xaxis={"title": NORMS[norm], "rangemode": "tozero", "fixedrange": True})
+    figure.update_layout(yaxis={"autorange": "reversed", "automargin": True, "fixedrange": True}, showlegend=False)
+    return figure
+
+
+def fooled_within(rows: pd.DataFrame, norm: str) -> go.Figure:
+    """The share of examples that fool the evaluated model with a change of at most so much, of those right before."""
+    figure = go.Figure()
+    for number, (key, group) in enumerate(rows.groupby(list(summaries.GROUP), observed=True, sort=False)):
+        line = dict(zip(summaries.GROUP, key, strict=True))
+        right = group[group["before"] == group["label"]]
+        sizes = np.sort(right.loc[right["after"] != right["label"], norm].to_numpy())
+        shares = np.arange(1, len(sizes) + 1) / max(len(right), 1)
+        few = np.unique(np.linspace(0, len(sizes) - 1, min(POINTS, len(sizes))).astype(int))
+        figure.add_scatter(
+            name=f"{attack_words(line)}: {line['crafted_on']} → {line['evaluated_on']}",
+            x=[0, *sizes[few]],
+            y=[0, *shares[few]],
+            mode="lines",
+            line={"shape": "hv", "color": _colour(number), "dash": DASHES[number % len(DASHES)], "width": 3},
+            hovertemplate="at most %{x:.3g}: %{y:.1%}<extra></extra>",
+        )
+    _layout(figure, 260 + 20 * len(figure.data), xaxis={"title": NORMS[norm], "fixedrange": True})
+    figure.update_layout(yaxis=PERCENT | {"title": "fooled"})
+    return figure
+
+
+def errors_by_epsilon(summary: pd.DataFrame) -> go.Figure | None:
+    """Attacked error against epsilon, with intervals; None unless some attack has run with several."""
+    curves: dict[str, list[tuple[float, Line]]] = {}
+    for line in _lines(summary):
+        options = json.loads(line["options"])
+        if "epsilon" in options:
+            epsilon = options.pop("epsilon")
+            words = attack_words(line | {"options": json.dumps(options)})
+            curves.setdefault(f"{words}: {line['crafted_on']} → {line['evaluated_on']}", []).append((epsilon, line))
+    figure = go.Figure()
+    for name, points in curves.items():
+        if len(points) < 2:
+            continue
+        number, ordered = len(figure.data), sorted(points, key=lambda point: point[0])
+        table = pd.DataFrame([line for _, line in ordered])
+        figure.add_scatter(
+            name=name,
+            x=[epsilon for epsilon, _ in ordered],
+            y=table["attacked_error"],
+            error_y=_ends(table, "attacked_error"),
+            mode="lines+markers",
+            line={"color": _colour(number), "dash": DASHES[number % len(DASHES)], "width": 3},
+            marker={"symbol": SYMBOLS[number % len(SYMBOLS)], "size": 9},
+            hovertemplate="epsilon %{x}: %{y:.1%}<extra></extra>",
+        )
+    _layout(figure, 260 + 20 * len(figure.data), xaxis={"title": "epsilon", "rangemode": "tozero", "fixedrange": True})
+    figure.update_layout(yaxis=PERCENT | {"title": "error"})
+    return figure if figure.data else None
+
+
+def beside_the_paper(lines: pd.DataFrame) -> go.Figure:
+    """Table 3: the attacked errors of both classifiers, the paper's beside ours, each with its 95 % interval."""
+    figure = go.Figure()
+    names = [f"{ROWS[line['row']].title}<br>{_epsilon(line)}".removesuffix("<br>") for line in _lines(lines)]
+    for number, kind in enumerate(("classical", "keyed")):
+        column, colour = f"{kind}_attacked", _colour(number)
+        papers = [float(value) for value in lines[f"paper_{column}"]]
+        ends = [wilson(round(value * TEST_SAMPLES), TEST_SAMPLES) for value in papers]
+        theirs = pd.DataFrame({"e": papers, "e_low": [low for low, _ in ends], "e_high": [high for _, high in ends]})
+        for whose, values, error_x, symbol in (
+            ("paper", papers, _ends(theirs, "e"), "-open"),
+            ("here", lines[column], _ends(lines, column), ""),
+        ):
+            figure.add_scatter(
+                name=f"{whose}, evaluated on {kind}",
+                x=values,
+                y=names,
+                error_x=error_x,
+                mode="markers",
+                offsetgroup=f"{kind}{whose}",
+                marker={"symbol": SYMBOLS[number] + symbol, "size": 11, "color": colour, "line": {"width": 2}},
+                hovertemplate=f"%{{y}}: %{{x:.2%}}<extra>{whose}, evaluated on {kind}</extra>",
+            )
+    _layout(figure, 120 + 66 * len(lines), xaxis=PERCENT | {"title": "error after the attack", "range": [-0.02, 1.02]})
+    figure.update_layout(yaxis={"autorange": "reversed", "automargin": True, "fixedrange": True}, scattermode="group")
+    return figure
+
+
+def html(figures: Mapping[str, go.Figure], title: str) -> str:
+    """Figures, by their headings, as one page that needs no network."""
+    parts = [
+        f"<h2>{heading}</h2>" + figure.to_html(full_html=False, include_plotlyjs=number == 0)
+        for number, (heading, figure) in enumerate(figures.items())
+    ]
+    head = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
+    return f"{head}<body style='font-family:sans-serif'><h1>{title}</h1>{''.join(parts)}</body></html>"
+
+
+def _lines(table: pd.DataFrame) -> Iterator[dict[Any, Any]]:
+    return iter(table.to_dict("records"))
+
+
+def _epsilon(line: Line) -> str:
+    options = json.loads(line["options"])
+    return f"epsilon {options['epsilon']}" if "epsilon" in options else ""
+
+
+def _ends(table: pd.DataFrame, name: str) -> dict[str, object]:
+    """Error bars from a share to the ends of its interval."""
+    above, below = table[f"{name}_high"] - table[name], table[name] - table[f"{name}_low"]
+    return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 2}
+
+
+def _colour(number: int) -> str:
+    """Not black, which a dark page hides."""
+    return OKABE_ITO[1:][number % (len(OKABE_ITO) - 1)]
+
+
+def _layout(figure: go.Figure, height: int, **axes: object) -> None:
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 16, "t": 8, "b": 8},
+        font={"size": 14},
+        legend={"orientation": "h", "y": 1.01, "x": 0, "yanchor": "bottom", "font": {"size": 13}},
+        **axes,
+    )

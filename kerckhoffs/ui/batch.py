@@ -1,0 +1,224 @@
+"""What a batch is to evaluate: the panels of choice, as experiments."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from kerckhoffs import experiments, zoo
+from kerckhoffs.attacks import ATTACKS, Attack
+from kerckhoffs.data import DATASETS, TEST_SAMPLES
+from kerckhoffs.evaluate import Samples
+from kerckhoffs.experiments import TARGETS, UPLOADED, Experiment
+from kerckhoffs.ui import controls
+from kerckhoffs.ui.batch_zip import uploaded
+from kerckhoffs.ui.page import panel
+
+MAX_SEEDS = 10
+SOURCES = {"test": "Test samples", UPLOADED: "A zip of your own"}
+KEPT: dict[str, Any] = {"persist_state": "session"}
+
+Attacks = list[tuple[str, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What was chosen: experiments, and the samples that they are about if they were uploaded."""
+
+    experiments: tuple[Experiment, ...]
+    uploaded: Samples | None
+
+
+def choose() -> Chosen | None:
+    """The panels; None while there is nothing to evaluate.
+
+    Raises:
+        ValueError: naming what does not go together.
+    """
+    first, second, third = st.columns([1, 1.25, 1], gap="small")
+    with first, panel(1, "Models", "batch_models"):
+        dataset, crafted_on, evaluated_on = _models()
+    with second, panel(2, "Attacks", "batch_attacks"):
+        attacks = _attacks()
+    with third, panel(3, "Samples, targets, seeds", "batch_samples"):
+        samples, split, start, stop = _samples(dataset)
+        targets = st.multiselect("Targets", list(TARGETS), ["untargeted"], key="batch_targets", help=_rules(), **KEPT)
+        seed, seeds = st.columns(2, wrap=False)
+        first_seed = seed.number_input("First seed", 0, controls.MAX_SEED, 0, key="batch_seed", **KEPT)
+        number = seeds.number_input("Number of seeds", 1, MAX_SEEDS, 1, key="batch_seeds", **KEPT)
+    if split == UPLOADED and samples is None:
+        st.info("Upload a zip, or take the test samples.", icon=":material/folder_zip:")
+        return None
+    for words, missing in (
+        ("a model to craft on", not crafted_on),
+        ("a model to evaluate on", not evaluated_on),
+        ("an attack", not attacks),
+        ("a target rule", not targets),
+    ):
+        if missing:
+            st.info(f"Choose {words}.", icon=":material/checklist:")
+            return None
+    what = experiments.grid(
+        attacks,
+        crafted_on,
+        evaluated_on,
+        targets=targets,
+        seeds=range(first_seed, first_seed + number),
+        split=split,
+        start=start,
+        stop=stop,
+    )
+    return Chosen(what, samples)
+
+
+def _models() -> tuple[str, list[str], list[str]]:
+    """The set, the models to craft on and the models to evaluate on."""
+    dataset = st.segmented_control(
+        "Data",
+        list(DATASETS),
+        default="mnist",
+        format_func=lambda each: DATASETS[each].name,
+        required=True,
+        key="batch_dataset",
+        **KEPT,
+    )
+    assert dataset is not None
+    cards = {name: card for name, card in zoo.models().items() if card.dataset == dataset}
+    classical = next(name for name, card in cards.items() if not card.keyed)
+
+    def title(name: str) -> str:
+        return cards[name].title.partition(", ")[2]
+
+    crafted_on = st.multiselect(
+        "Crafted on",
+        list(cards),
+        [classical],
+        format_func=title,
+        key=f"batch_crafted_{dataset}",
+        help="The models whose gradients or answers the attack uses, each in turn.",
+        **KEPT,
+    )
+    evaluated_on = st.multiselect(
+        "Evaluated on",
+        list(cards),
+        [classical, cards[classical].twin],
+        format_func=title,
+        key=f"batch_evaluated_{dataset}",
+        help="The models that are then shown every example.",
+        **KEPT,
+    )
+    for kind in dict.fromkeys(cards[name].kind for name in crafted_on):
+        st.caption(KNOWS[kind])
+    return dataset, crafted_on, evaluated_on
+
+
+KNOWS = {
+    "classical": "Crafted on **classical**: the attacker has no key, only an undefended twin (the paper's case).",
+    "surrogate": "Crafted on a **surrogate**: the attacker trained it with a key of their own.",
+    "keyed": "Crafted on **keyed**: attacks that read gradients know the key; those that read scores or labels only "
+    "ask the model.",
+}
+
+
+def _attacks() -> Attacks:
+    """The attacks, each with its options, and once more for each further epsilon."""
+    chosen = st.multiselect(
+        "Attacks",
+        list(ATTACKS),
+        ["fgsm"],
+        format_func=lambda each: controls.title(ATTACKS[each]),
+        key="batch_attacks",
+        label_visibility="collapsed",
+        **KEPT,
+    )
+    found: Attacks = []
+    for name in chosen:
+        attack = ATTACKS[name]
+        with st.expander(f"{attack.name}: options", expanded=len(chosen) == 1):
+            options = _options(attack)
+            found.append((name, options))
+            found += [(name, options | {"epsilon": epsilon}) for epsilon in _epsilons(attack, options)]
+    return found
+
+
+def _options(attack: Attack) -> dict[str, Any]:
+    """Its options; failed examples are kept where it can, as the paper counts."""
+    chosen: dict[str, Any] = {}
+    for option in attack.options:
+        if option.when is None or chosen[option.when[0]] == option.when[1]:
+            opening = True if option.name == "perturb_all" else None
+            chosen[option.name] = controls.option(option, f"batch_{attack.id}", opening)
+    return chosen
+
+
+def _epsilons(attack: Attack, options: Mapping[str, Any]) -> list[float]:
+    """Further values of epsilon, for a curve."""
+    option = next((each for each in attack.options if each.name == "epsilon"), None)
+    if option is None:
+        return []
+    text = st.text_input(
+        "further epsilons",
+        key=f"batch_{attack.id}_epsilons",
+        placeholder="0.05, 0.1, 0.2",
+        max_chars=200,
+        help="The attack runs once more with each; the figures then show the error against epsilon.",
+        **KEPT,
+    )
+    found = []
+    for part in filter(None, (each.strip() for each in text.split(","))):
+        try:
+            found.append(float(part))
+        except ValueError:
+            raise ValueError(f"further epsilons are numbers with commas between them, but one is {part!r}") from None
+        option.check(found[-1])
+    return [each for each in dict.fromkeys(found) if each != options["epsilon"]]
+
+
+def _samples(dataset: str) -> tuple[Samples | None, str, int, int]:
+    """The uploaded samples, if they are, the split, and which of them."""
+    split = st.segmented_control(
+        "Samples",
+        list(SOURCES),
+        default="test",
+        format_func=lambda each: SOURCES[each],
+        required=True,
+        key="batch_split",
+        label_visibility="collapsed",
+        **KEPT,
+    )
+    assert split is not None
+    if split == UPLOADED:
+        found = uploaded(dataset)
+        return found, split, 0, len(found.names) if found else 1
+    low, many = st.columns(2, wrap=False)
+    start = low.number_input("First sample", 0, TEST_SAMPLES - 1, 0, key="batch_start", **KEPT)
+    count = many.number_input("How many", 1, TEST_SAMPLES, 100, key="batch_count", **KEPT)
+    if start + count > TEST_SAMPLES:
+        raise ValueError(
+            f"there are {TEST_SAMPLES} test samples: from {start} on, only {TEST_SAMPLES - start} are left"
+        )
+    return None, split, start, start + count
+
+
+def _rules() -> str:
+    return "\n".join(f"- **{name}**: {words}" for name, words in TARGETS.items())
+
+
+def command(what: Sequence[Experiment], zip_name: str = "samples.zip") -> str:
+    """How the same is run on a command line, where `what` is a grid."""
+    attacks = dict.fromkeys(
+        ":".join([each.attack, *(f"{name}={str(value).lower()}" for name, value in each.options.items())])
+        for each in what
+    )
+    lists = {
+        "crafted-on": dict.fromkeys(each.crafted_on for each in what),
+        "evaluated-on": dict.fromkeys(name for each in what for name in each.evaluated_on),
+        "targets": dict.fromkeys(each.targets for each in what),
+    }
+    one = what[0]
+    parts = ["python -m kerckhoffs evaluate", *(f"--attack {attack}" for attack in attacks)]
+    parts += [f"--{name} {','.join(values)}" for name, values in lists.items()]
+    parts += [f"--seed {seed}" for seed in dict.fromkeys(each.seed for each in what)]
+    parts += [f"--zip {zip_name}"] if one.split == UPLOADED else [f"--start {one.start}", f"--stop {one.stop}"]
+    return " ".join(parts)

@@ -1,0 +1,42 @@
+"""Batch: many samples, attacks and models at once, in a process of its own; tables, figures and files of the rows."""
+
+import streamlit as st
+
+from kerckhoffs import runs
+from kerckhoffs.ui import link
+from kerckhoffs.ui.batch import choose, command
+from kerckhoffs.ui.batch_estimate import duration, estimate
+from kerckhoffs.ui.batch_results import results
+from kerckhoffs.ui.batch_watch import begin, shown, watch
+from kerckhoffs.ui.page import end, sentences, start
+
+RUN = "batch_run"
+
+
+def new_batch() -> None:
+    """Choose, see how long it takes, and start."""
+    chosen = choose()
+    if chosen is None:
+        return
+    examples, taken = estimate(chosen.experiments)
+    evaluated = len(chosen.experiments[0].evaluated_on)
+    button, words = st.columns([1, 4], vertical_alignment="center")
+    words.markdown(
+        f"**{examples} examples**, each shown to {evaluated} {'models' if evaluated > 1 else 'model'}: "
+        f"**{duration(taken)}** on one core, if no other batch waits before it."
+    )
+    if button.button("Start", type="primary", icon=":material/play_arrow:", width="stretch", key="batch_start_button"):
+        run = runs.create(chosen.experiments, command=command(chosen.experiments), uploaded=chosen.uploaded)
+        begin(run, RUN)
+        st.rerun()
+
+
+start("Batch")
+st.title("Batch: attacks on many samples")
+link.arrive()
+with sentences():
+    if run := shown(RUN):
+        watch(run, RUN, results)
+    else:
+        new_batch()
+end()
