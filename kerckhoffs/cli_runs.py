@@ -56,6 +56,7 @@ def evaluate_command(
     example is made once and shown to all evaluated models. The run's folder gets report.md, summary.csv and
     summary.json.
     """
+    _check_folder(csv)
     grid = (attack, crafted_on, evaluated_on, targets, seed, zip_, models, out, stop)
     if resume:
         _alone(*grid, start or None, None if split == "test" else split)
@@ -101,12 +102,19 @@ def table3_command(
     csv: Csv = None,
 ) -> int:
     """Make the paper's Table 3 again and set it beside the paper's figures. Ctrl-C leaves a run that can be resumed."""
+    _check_folder(csv)
     if resume:
         _alone(rows, out)
         return _finish(runs.open_run(resume), workers, engine, address, csv, _table3)
     chosen = _listed(rows) or list(table3.ROWS)
     what = table3.plan(chosen, targets=targets, seed=seed, samples=samples)
     return _finish(runs.create(what, command=_command(), folder=out), workers, engine, address, csv, _table3)
+
+
+def _check_folder(csv: Path | None) -> None:
+    """Before the work, not after it."""
+    if csv and not csv.parent.is_dir():
+        raise ValueError(f"there is no folder {csv.parent} to write {csv.name} to")
 
 
 def _alone(*others: object) -> None:
@@ -134,8 +142,6 @@ Report = Callable[[Run], pd.DataFrame]
 
 def _finish(run: Run, workers: int, engine: str, address: str | None, csv: Path | None, report: Report) -> int:
     """Do what is left of a run, with a bar; then write and print its report. Returns the exit status."""
-    if csv and not csv.parent.is_dir():
-        raise ValueError(f"there is no folder {csv.parent} to write {csv.name} to")
     print(f"run {run.folder}", file=sys.stderr)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     try:

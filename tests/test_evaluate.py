@@ -1,14 +1,21 @@
+import dataclasses
+import io
 import math
 import re
 from itertools import product
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import nn
 
-from kerckhoffs.evaluate import Verdict, percent, predict, succeeded
+from kerckhoffs import bench, data, evaluate, experiments, zoo
+from kerckhoffs.attacks import ATTACKS
+from kerckhoffs.evaluate import COLUMNS, NO_KEY, Samples, Verdict, percent, predict, succeeded
+from kerckhoffs.experiments import Block, Experiment
 
 CLASSES = ("cat", "dog", "owl")
 CAT, DOG, OWL = range(3)
@@ -227,3 +234,175 @@ def test_a_share_is_said_with_one_decimal(share, text):
 @example(math.nextafter(0.001, 1))
 def test_a_share_is_never_rounded_to_certainty_or_impossibility(share):
     assert percent(share) not in ("100.0 %", "0.0 %")
+
+
+# Rows
+
+MODELS = ("mnist-table1-classical", "mnist-table1-keyed")
+PIXELS = 3
+
+
+class Reads(nn.Module):
+    """Three classes; the class of an image is its brightest pixel of (1, 1, 3)."""
+
+    def __init__(self, order: tuple[int, ...] = (0, 1, 2)) -> None:
+        super().__init__()
+        self.order = order
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return 5 * images.flatten(1)[:, list(self.order)]
+
+
+def one_block(monkeypatch, attack, *, targets="untargeted", images=None):
+    """The rows of three images with an attack that is given as a function; the second model sees permuted pixels."""
+    images = 0.6 * torch.eye(PIXELS)[:, None, None, :] + 0.2 if images is None else images
+    monkeypatch.setattr(type(ATTACKS["fgsm"]), "run", lambda self, model, x, y, **_: attack(model, x, y))
+    each = Experiment("fgsm", MODELS[0], MODELS, targets=targets, start=5, stop=5 + len(images))
+    block = Block(0, 0, 5, 5 + len(images), len(images))
+    labels = torch.arange(len(images)) % PIXELS
+    samples = Samples(images, labels, tuple(f"test {i}" for i in range(5, 5 + len(images))))
+    models = dict(zip(MODELS, (Reads(), Reads((1, 2, 0))), strict=True))
+    rows = evaluate.examine(each, block, samples, models, zoo.models())
+    return {name: rows[rows["evaluated_on"] == name].reset_index(drop=True) for name in MODELS}
+
+
+def turn(model, images, labels):
+    """Rotates the pixels, so that another is the brightest."""
+    return images.roll(1, 3)
+
+
+def test_success_is_judged_on_both_models_whatever_the_attack_claims(monkeypatch):
+    rows = one_block(monkeypatch, turn)
+    assert rows[MODELS[0]]["before"].tolist() == [0, 1, 2]
+    assert rows[MODELS[0]]["after"].tolist() == [1, 2, 0]
+    assert rows[MODELS[0]]["success"].all()
+    assert rows[MODELS[1]]["before"].tolist() == [2, 0, 1]  # wrong already
+    assert rows[MODELS[1]]["after"].tolist() == [0, 1, 2]  # and right by accident
+    assert not rows[MODELS[1]]["success"].any()
+    for name in MODELS:
+        assert rows[name]["crafted_success"].all()
+        assert rows[name]["crafted_after"].tolist() == [1, 2, 0]
+
+
+def test_a_targeted_success_is_the_target_alone(monkeypatch):
+    rows = one_block(
+        monkeypatch, lambda m, x, y: 0.5 * nn.functional.one_hot(y, 3)[:, None, None].float(), targets="random"
+    )
+    assert (rows[MODELS[0]]["after"] == rows[MODELS[0]]["target"]).all()
+    assert rows[MODELS[0]]["success"].all()
+    rows = one_block(
+        monkeypatch,
+        lambda m, x, y: 0.5 * nn.functional.one_hot((y + 1) % 3, 3)[:, None, None].float(),
+        targets="random",
+    )
+    assert not rows[MODELS[0]]["success"].any()
+
+
+def test_a_row_says_which_sample_attack_model_and_key_it_is_about(monkeypatch):
+    rows = one_block(monkeypatch, turn)
+    keyed = rows[MODELS[1]].iloc[2]
+    assert (keyed["dataset"], keyed["split"], keyed["index"], keyed["sample"]) == ("mnist", "test", 7, "test 7")
+    assert (keyed["attack"], keyed["options"], keyed["targets"]) == ("fgsm", "{}", "untargeted")
+    assert (keyed["crafted_on"], keyed["evaluated_on"]) == MODELS
+    assert keyed["evaluated_on_key"] == zoo.card(MODELS[1]).key_fingerprint
+    assert keyed["crafted_on_key"] == NO_KEY
+    assert pd.isna(keyed["target"])
+    assert keyed["label"] == 2
+
+
+def test_distances_calls_and_seconds_are_measured_outside_the_attack(monkeypatch):
+    def work(model, images, labels):
+        for _ in range(3):
+            x = images.clone().requires_grad_(True)
+            torch.autograd.grad(model(x).sum(), x)
+        model(images)
+        return (images + torch.tensor([0.1, 0.0, 0.0])).clamp(0, 1)
+
+    rows = one_block(monkeypatch, work)[MODELS[1]]
+    assert rows["gradients"].tolist() == [3.0] * 3
+    assert rows["forwards"].tolist() == [4.0] * 3
+    assert rows["l0"].tolist() == [1] * 3
+    assert np.allclose(rows["l2"], 0.1)
+    assert np.allclose(rows["linf"], 0.1)
+    assert (rows["seconds"] > 0).all()
+
+
+def test_what_does_not_survive_8_bits_is_told(monkeypatch):
+    def hair(model, images, labels):  # beyond the brightest, but by less than half a grey level
+        return images.clone().index_fill_(3, torch.tensor([1]), float(images.max()) + 1e-3)
+
+    rows = one_block(monkeypatch, hair, images=torch.tensor([[0.8, 0.2, 0.2]])[:, None, None])[MODELS[0]]
+    assert rows["after"].item() == 1
+    assert rows["after_8bit"].item() == 0
+
+
+@pytest.mark.parametrize("wrong", [lambda x: x + 1, lambda x: x * torch.nan, lambda x: x.double()])
+def test_what_is_no_image_is_no_evidence(monkeypatch, wrong):
+    with pytest.raises(ValueError, match="what fgsm returned must"):
+        one_block(monkeypatch, lambda model, images, labels: wrong(images))
+
+
+def test_an_attack_that_breaks_comes_through(monkeypatch):
+    def breaks(model, images, labels):
+        raise RuntimeError("out of luck")
+
+    with pytest.raises(RuntimeError, match="out of luck"):
+        one_block(monkeypatch, breaks)
+
+
+def test_evaluate_agrees_with_the_attack_run_by_hand():
+    rows = evaluate.evaluate({"fgsm": {"epsilon": 0.2}}, MODELS[0], MODELS, stop=20)
+    classical, keyed = (zoo.load(name) for name in MODELS)
+    images, labels = data.load("mnist", indices=range(20))
+    adversarial = ATTACKS["fgsm"].run(classical, images, labels, epsilon=0.2)
+    for name, model in zip(MODELS, (classical, keyed), strict=True):
+        mine = rows[rows["evaluated_on"] == name]
+        assert mine["after"].tolist() == bench.predictions(model, adversarial).tolist()
+        assert mine["index"].tolist() == list(range(20))
+    assert rows["linf"].max() <= 0.2
+
+
+def test_rows_survive_csv_and_no_cell_is_a_formula():
+    rows = evaluate.evaluate(["fgsm"], MODELS[0], MODELS, targets=["untargeted", "random"], stop=3)
+    text = rows.to_csv(index=False)
+    pd.testing.assert_frame_equal(pd.read_csv(io.StringIO(text), dtype=COLUMNS), rows)
+    cells = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False).to_numpy().ravel()
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t"))]
+
+
+def test_an_uploaded_name_is_no_formula_and_no_missing_value():
+    images, labels = data.load("mnist", indices=range(2))
+    uploaded = Samples(images, labels, ("=1+1.png", "NA"))
+    rows = evaluate.evaluate("fgsm", MODELS[0], MODELS[1], split="uploaded", stop=2, uploaded=uploaded)
+    assert rows["sample"].tolist() == ["uploaded =1+1.png", "uploaded NA"]
+
+
+def test_the_same_seed_gives_the_same_rows_and_another_one_others():
+    def run(seed):
+        rows = evaluate.evaluate({"pgd": {"iterations": 1}}, MODELS[0], MODELS, targets="random", seeds=[seed], stop=5)
+        return rows.drop(columns=["seconds", "seed"])
+
+    pd.testing.assert_frame_equal(run(3), run(3))
+    assert not run(3).equals(run(4))
+
+
+def test_a_universal_perturbation_is_fitted_on_samples_that_are_not_evaluated():
+    each = Experiment("universal", MODELS[0], MODELS, start=850, stop=1000)
+    images, _ = evaluate.samples(each, "mnist").training
+    every, _ = data.load("mnist")
+    assert torch.equal(images, every[750:850])
+    with pytest.raises(ValueError, match="only 50 are left; evaluate fewer"):
+        evaluate.samples(dataclasses.replace(each, start=0, stop=950), "mnist")
+
+
+def test_samples_beyond_the_split_are_refused():
+    with pytest.raises(ValueError, match="there are 1000 samples in test, so stop cannot be 1001"):
+        evaluate.evaluate("fgsm", MODELS[0], MODELS, start=990, stop=1001)
+
+
+def test_progress_is_told_after_every_block():
+    told = []
+    evaluate.evaluate(
+        "fgsm", MODELS[0], MODELS[0], stop=experiments.BLOCK + 1, on_block=lambda *each: told.append(each)
+    )
+    assert told == [(experiments.BLOCK, experiments.BLOCK + 1), (experiments.BLOCK + 1, experiments.BLOCK + 1)]
