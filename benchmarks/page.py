@@ -3,12 +3,14 @@
     python benchmarks/page.py --starts 3 --moves 20
 
 Prints the seconds from `streamlit run app.py` to the first complete picture (both verdicts, six images, two charts),
-the seconds from a key press on the epsilon slider to the changed verdict, the seconds that CW l2 takes for the image
-on screen, and the server's peak memory. The first start of a machine reads everything from disk: look at the second.
+from a key press on the epsilon slider to the changed perturbation, from the end of a stroke to the prediction, and
+those that CW l2 takes for the image on screen; the pictures a second that a running attack shows; and the server's
+peak memory. The first start of a machine reads everything from disk: look at the second.
 """
 
 import argparse
 import os
+import socket
 import statistics
 import subprocess
 import sys
@@ -23,8 +25,9 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-ne
 
 def complete(page: Page) -> None:
     """Wait for the whole picture."""
-    expect(page.get_by_text("Crafted on the")).to_have_count(2)
-    expect(page.locator("[data-testid=stMain] [data-testid=stImage] img")).to_have_count(6)
+    for kind in ("classical", "keyed"):
+        expect(page.get_by_text(f"evaluated on the {kind} classifier")).to_be_visible()
+    expect(page.locator(".k-sum img")).to_have_count(6)
     expect(page.locator(".js-plotly-plot .trace.bars")).to_have_count(4)
 
 
@@ -37,15 +40,13 @@ def start(port: int, cores: set[int]) -> subprocess.Popen[bytes]:
 
 
 def open_page(page: Page, port: int) -> None:
-    """Reload until the server is there."""
+    """Open the app as soon as it listens."""
     while True:
-        try:
-            page.goto(f"http://127.0.0.1:{port}")
-            return
-        except Exception as error:
-            if "ERR_CONNECTION_REFUSED" not in str(error):
-                raise
-            time.sleep(0.02)
+        with socket.socket() as attempt:
+            if attempt.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.02)
+    page.goto(f"http://127.0.0.1:{port}")
 
 
 def move_epsilon(page: Page, moves: int) -> list[float]:
@@ -62,18 +63,64 @@ def move_epsilon(page: Page, moves: int) -> list[float]:
     return seconds
 
 
-def run_cw(page: Page) -> tuple[float, float]:
+def stroke(page: Page, port: int, strokes: int) -> list[float]:
+    """Seconds from the end of a stroke on the canvas to the prediction."""
+    page.goto(f"http://127.0.0.1:{port}/?image=drawing")
+    box = page.get_by_role("img", name="Canvas").bounding_box()
+    assert box
+    seconds = []
+    for _ in range(strokes):
+        page.get_by_text("There is no image yet").wait_for()
+        page.mouse.move(box["x"] + 50, box["y"] + 45)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 140, box["y"] + 45, steps=8)
+        page.mouse.move(box["x"] + 85, box["y"] + 150, steps=8)
+        page.mouse.up()
+        began = time.perf_counter()
+        page.get_by_text("evaluated on the keyed classifier").wait_for()
+        seconds.append(time.perf_counter() - began)
+        page.get_by_role("button", name="Clear").click()
+    return seconds
+
+
+def run_cw(page: Page, port: int) -> tuple[float, float]:
     """Seconds from the button to the first step on screen, and to the result."""
-    page.get_by_text("Table 2").click()
-    page.get_by_text("Carlini-Wagner l2").click()
+    page.goto(f"http://127.0.0.1:{port}/?network=table2&attack=cw_l2")
     button = page.get_by_role("button", name="Run Carlini-Wagner l2")
-    button.wait_for()
+    complete_clean(page)
     began = time.perf_counter()
     button.click()
     page.get_by_text("s left at most").wait_for()
     first = time.perf_counter() - began
     page.get_by_text("Finished.").wait_for()
     return first, time.perf_counter() - began
+
+
+def complete_clean(page: Page) -> None:
+    """Wait for the picture of an attack that has not run."""
+    expect(page.get_by_text("Clean image, read as")).to_have_count(2)
+    expect(page.locator(".js-plotly-plot .trace.bars")).to_have_count(4)
+
+
+def frames(page: Page, port: int, seconds: float = 4.0) -> float:
+    """Pictures a second that a running attack shows."""
+    page.goto(f"http://127.0.0.1:{port}/?attack=cw_l2&solver=reference")
+    complete_clean(page)
+    page.get_by_role("button", name="Run Carlini-Wagner l2").click()
+    page.get_by_text("s left at most").wait_for()
+    shown: int = page.evaluate(
+        """async (milliseconds) => {
+            const seen = new Set(), until = performance.now() + milliseconds;
+            while (performance.now() < until) {
+                seen.add(document.querySelectorAll('.k-sum img')[2]?.src);
+                await new Promise(requestAnimationFrame);
+            }
+            return seen.size;
+        }""",
+        1000 * seconds,
+    )
+    page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
+    return shown / seconds
 
 
 def peak_memory(process: subprocess.Popen[bytes]) -> int:
@@ -105,8 +152,12 @@ def main() -> None:
                 print(f"start {number + 1}: {time.perf_counter() - began:.2f} s to the first complete picture", end="")
                 moves = move_epsilon(page, options.moves)
                 print(f"; slider median {statistics.median(moves):.2f} s, worst {max(moves):.2f} s", end="")
-                first, whole = run_cw(page)
-                print(f"; CW l2 first step {first:.2f} s, done {whole:.2f} s; peak memory {peak_memory(server)} MiB")
+                drawn = stroke(page, options.port + number, options.moves // 2)
+                print(f"; stroke median {statistics.median(drawn):.2f} s, worst {max(drawn):.2f} s", end="")
+                first, whole = run_cw(page, options.port + number)
+                print(f"; CW l2 first step {first:.2f} s, done {whole:.2f} s", end="")
+                rate = frames(page, options.port + number)
+                print(f"; {rate:.1f} pictures a second; peak memory {peak_memory(server)} MiB")
             finally:
                 page.close()
                 server.kill()

@@ -38,6 +38,7 @@ STYLE = """
   [class*="st-key-panel_"] { gap: 0.4rem; padding: 0.6rem 0.8rem; }
   [data-testid="stAlertContainer"] { padding: 0.5rem 0.8rem; }
   [data-testid="stAlertContainer"] p > strong:first-child { font-size: 1.3rem; }
+  [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p { color: inherit; opacity: 0.9; }
   h2.k-title { font-size: 1.1rem; font-weight: 600; padding: 0; margin: 0; }
   h1 { font-size: 1.3rem !important; padding: 0 0 0.4rem !important; }
   .st-key-navigation h1 { padding: 0 !important; }
