@@ -14,13 +14,14 @@ import plotly.graph_objects as go
 
 from kerckhoffs import summaries
 from kerckhoffs.attacks import ATTACKS
-from kerckhoffs.data import TEST_SAMPLES
+from kerckhoffs.data import DATASETS, TEST_SAMPLES
 from kerckhoffs.metrics import wilson
-from kerckhoffs.plots import OKABE_ITO
+from kerckhoffs.plots import BEFORE, OKABE_ITO
 from kerckhoffs.table3 import ROWS
 
 NORMS = {"l0": "pixels changed (l0)", "l2": "length of the change (l2)", "linf": "largest change of a pixel (linf)"}
 MADE = tuple(name for name in summaries.GROUP if name != "evaluated_on")  # what the making of an example depends on
+BUDGETS = ("epsilon", "max_queries", "iterations", "max_iterations")  # options of which more is stronger
 POINTS = 200  # of a curve, at most
 DASHES, PATTERNS = ("solid", "dash", "dot", "dashdot"), ("", "/", "x", "-", ".", "+")
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star")
@@ -37,6 +38,12 @@ def attack_words(line: Line) -> str:
     return ", ".join([ATTACKS[line["attack"]].name, *words])
 
 
+def table3_words(line: Line) -> str:
+    """A line of Table 3 in a few words: "MNIST, FGSM, epsilon 0.3"."""
+    row = ROWS[line["row"]]
+    return f"{DATASETS[row.dataset].name}, {attack_words({'attack': row.attack, **line})}"
+
+
 def errors(summary: pd.DataFrame) -> go.Figure:
     """Attacked error of each attack, a bar an evaluated model, with 95 % intervals."""
     figure = go.Figure()
@@ -47,7 +54,7 @@ def errors(summary: pd.DataFrame) -> go.Figure:
             name=f"evaluated on {model}",
             y=[tried[summary.index.get_loc(index)] for index in part.index],
             x=part["attacked_error"],
-            error_x=_ends(part, "attacked_error"),
+            error_x=_ends(part, "attacked_error") | {"color": BEFORE},
             customdata=np.stack([part["clean_error"], part["examples"]], 1),
             marker={"color": _colour(number), "pattern": {"shape": PATTERNS[number % len(PATTERNS)], "solidity": 0.3}},
             hovertemplate="%{y}<br>attacked error %{x:.1%}, clean %{customdata[0]:.1%}, %{customdata[1]} examples"
@@ -71,7 +78,7 @@ def distortions(rows: pd.DataFrame, norm: str) -> go.Figure:
         low, q1, median, q3, high = (np.quantile(sizes, share) for share in (0.05, 0.25, 0.5, 0.75, 0.95))
         figure.add_box(
             orientation="h",
-            name=f"{attack_words(line)}<br>crafted on {line['crafted_on']}<br>{len(sizes)} of {len(once)} worked",
+            y=[f"{attack_words(line)}<br>crafted on {line['crafted_on']}<br>{len(sizes)} of {len(once)} worked"],
             lowerfence=[low],
             q1=[q1],
             median=[median],
@@ -87,6 +94,7 @@ def distortions(rows: pd.DataFrame, norm: str) -> go.Figure:
 def fooled_within(rows: pd.DataFrame, norm: str) -> go.Figure:
     """The share of examples that fool the evaluated model with a change of at most so much, of those right before."""
     figure = go.Figure()
+    end = 1.05 * float(rows[norm].max())
     for number, (key, group) in enumerate(rows.groupby(list(summaries.GROUP), observed=True, sort=False)):
         line = dict(zip(summaries.GROUP, key, strict=True))
         right = group[group["before"] == group["label"]]
@@ -95,8 +103,8 @@ def fooled_within(rows: pd.DataFrame, norm: str) -> go.Figure:
         few = np.unique(np.linspace(0, len(sizes) - 1, min(POINTS, len(sizes))).astype(int))
         figure.add_scatter(
             name=f"{attack_words(line)}: {line['crafted_on']} → {line['evaluated_on']}",
-            x=[0, *sizes[few]],
-            y=[0, *shares[few]],
+            x=[0, *sizes[few], end],
+            y=[0, *shares[few], shares[-1] if len(shares) else 0],
             mode="lines",
             line={"shape": "hv", "color": _colour(number), "dash": DASHES[number % len(DASHES)], "width": 3},
             hovertemplate="at most %{x:.3g}: %{y:.1%}<extra></extra>",
@@ -106,15 +114,15 @@ def fooled_within(rows: pd.DataFrame, norm: str) -> go.Figure:
     return figure
 
 
-def errors_by_epsilon(summary: pd.DataFrame) -> go.Figure | None:
-    """Attacked error against epsilon, with intervals; None unless some attack has run with several."""
+def errors_by(summary: pd.DataFrame, budget: str) -> go.Figure | None:
+    """Attacked error against an option, one of BUDGETS, with intervals; None unless an attack has run with several."""
     curves: dict[str, list[tuple[float, Line]]] = {}
     for line in _lines(summary):
         options = json.loads(line["options"])
-        if "epsilon" in options:
-            epsilon = options.pop("epsilon")
+        if budget in options:
+            value = options.pop(budget)
             words = attack_words(line | {"options": json.dumps(options)})
-            curves.setdefault(f"{words}: {line['crafted_on']} → {line['evaluated_on']}", []).append((epsilon, line))
+            curves.setdefault(f"{words}: {line['crafted_on']} → {line['evaluated_on']}", []).append((value, line))
     figure = go.Figure()
     for name, points in curves.items():
         if len(points) < 2:
@@ -123,15 +131,19 @@ def errors_by_epsilon(summary: pd.DataFrame) -> go.Figure | None:
         table = pd.DataFrame([line for _, line in ordered])
         figure.add_scatter(
             name=name,
-            x=[epsilon for epsilon, _ in ordered],
+            x=[value for value, _ in ordered],
             y=table["attacked_error"],
             error_y=_ends(table, "attacked_error"),
             mode="lines+markers",
             line={"color": _colour(number), "dash": DASHES[number % len(DASHES)], "width": 3},
             marker={"symbol": SYMBOLS[number % len(SYMBOLS)], "size": 9},
-            hovertemplate="epsilon %{x}: %{y:.1%}<extra></extra>",
+            hovertemplate="%{x}: %{y:.1%}<extra></extra>",
         )
-    _layout(figure, 260 + 20 * len(figure.data), xaxis={"title": "epsilon", "rangemode": "tozero", "fixedrange": True})
+    _layout(
+        figure,
+        260 + 20 * len(figure.data),
+        xaxis={"title": budget.replace("_", " "), "rangemode": "tozero", "fixedrange": True},
+    )
     figure.update_layout(yaxis=PERCENT | {"title": "error"})
     return figure if figure.data else None
 
@@ -139,7 +151,7 @@ def errors_by_epsilon(summary: pd.DataFrame) -> go.Figure | None:
 def beside_the_paper(lines: pd.DataFrame) -> go.Figure:
     """Table 3: the attacked errors of both classifiers, the paper's beside ours, each with its 95 % interval."""
     figure = go.Figure()
-    names = [f"{ROWS[line['row']].title}<br>{_epsilon(line)}".removesuffix("<br>") for line in _lines(lines)]
+    names = [table3_words(line).replace(", ", "<br>", 1) for line in _lines(lines)]
     for number, kind in enumerate(("classical", "keyed")):
         column, colour = f"{kind}_attacked", _colour(number)
         papers = [float(value) for value in lines[f"paper_{column}"]]
@@ -155,6 +167,7 @@ def beside_the_paper(lines: pd.DataFrame) -> go.Figure:
                 y=names,
                 error_x=error_x,
                 mode="markers",
+                orientation="h",
                 offsetgroup=f"{kind}{whose}",
                 marker={"symbol": SYMBOLS[number] + symbol, "size": 11, "color": colour, "line": {"width": 2}},
                 hovertemplate=f"%{{y}}: %{{x:.2%}}<extra>{whose}, evaluated on {kind}</extra>",
@@ -176,11 +189,6 @@ def html(figures: Mapping[str, go.Figure], title: str) -> str:
 
 def _lines(table: pd.DataFrame) -> Iterator[dict[Any, Any]]:
     return iter(table.to_dict("records"))
-
-
-def _epsilon(line: Line) -> str:
-    options = json.loads(line["options"])
-    return f"epsilon {options['epsilon']}" if "epsilon" in options else ""
 
 
 def _ends(table: pd.DataFrame, name: str) -> dict[str, object]:

@@ -36,7 +36,7 @@ st.title("Batch: attacks on many samples")
 link.arrive()
 with sentences():
     if run := shown(RUN):
-        watch(run, RUN, results)
+        watch(run, RUN, results, "New batch")
     else:
         new_batch()
 end()

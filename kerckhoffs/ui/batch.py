@@ -11,6 +11,7 @@ from kerckhoffs.attacks import ATTACKS, Attack
 from kerckhoffs.data import DATASETS, TEST_SAMPLES
 from kerckhoffs.evaluate import Samples
 from kerckhoffs.experiments import TARGETS, UPLOADED, Experiment
+from kerckhoffs.plots_runs import BUDGETS
 from kerckhoffs.ui import controls
 from kerckhoffs.ui.batch_zip import uploaded
 from kerckhoffs.ui.page import panel
@@ -122,7 +123,7 @@ KNOWS = {
 
 
 def _attacks() -> Attacks:
-    """The attacks, each with its options, and once more for each further epsilon."""
+    """The attacks, each with its options, and once more for each further value of a budget."""
     chosen = st.multiselect(
         "Attacks",
         list(ATTACKS),
@@ -138,7 +139,7 @@ def _attacks() -> Attacks:
         with st.expander(f"{attack.name}: options", expanded=len(chosen) == 1):
             options = _options(attack)
             found.append((name, options))
-            found += [(name, options | {"epsilon": epsilon}) for epsilon in _epsilons(attack, options)]
+            found += [(name, each) for each in _further(attack, options)]
     return found
 
 
@@ -152,27 +153,30 @@ def _options(attack: Attack) -> dict[str, Any]:
     return chosen
 
 
-def _epsilons(attack: Attack, options: Mapping[str, Any]) -> list[float]:
-    """Further values of epsilon, for a curve."""
-    option = next((each for each in attack.options if each.name == "epsilon"), None)
-    if option is None:
-        return []
-    text = st.text_input(
-        "further epsilons",
-        key=f"batch_{attack.id}_epsilons",
-        placeholder="0.05, 0.1, 0.2",
-        max_chars=200,
-        help="The attack runs once more with each; the figures then show the error against epsilon.",
-        **KEPT,
-    )
-    found = []
-    for part in filter(None, (each.strip() for each in text.split(","))):
-        try:
-            found.append(float(part))
-        except ValueError:
-            raise ValueError(f"further epsilons are numbers with commas between them, but one is {part!r}") from None
-        option.check(found[-1])
-    return [each for each in dict.fromkeys(found) if each != options["epsilon"]]
+def _further(attack: Attack, options: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Options that are the same but for a further value of a budget, for a curve."""
+    found: list[dict[str, Any]] = []
+    for option in attack.options:
+        if option.name not in BUDGETS or option.name not in options:
+            continue
+        name = option.name.replace("_", " ")
+        text = st.text_input(
+            f"further values of {name}",
+            key=f"batch_{attack.id}_further_{option.name}",
+            placeholder="with commas between them",
+            max_chars=200,
+            help=f"The attack runs once more with each; a figure then shows the error against {name}.",
+            **KEPT,
+        )
+        for part in filter(None, (each.strip() for each in text.split(","))):
+            try:
+                value = option.type(part)
+            except ValueError:
+                raise ValueError(f"further values of {name} are numbers with commas, but one is {part!r}") from None
+            option.check(value)
+            if value != options[option.name]:
+                found.append(dict(options) | {option.name: value})
+    return found
 
 
 def _samples(dataset: str) -> tuple[Samples | None, str, int, int]:

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from kerckhoffs import plots_runs, summaries
-from kerckhoffs.plots_runs import NORMS
+from kerckhoffs.plots_runs import BUDGETS, NORMS
 from kerckhoffs.runs import MANIFEST, Run
 from kerckhoffs.ui.batch_rows import explorer
 from kerckhoffs.ui.page import panel
@@ -87,16 +87,15 @@ def figures(counted: pd.DataFrame, all_rows: pd.DataFrame) -> str:
     )
     assert name is not None
     st.plotly_chart(shown[name], key=f"batch_chart_{name}", config={"displayModeBar": False}, alt=name)
-    st.caption(SAYS[name])
+    st.caption(SAYS.get(name, "Error after the attack, with its 95 % interval, for each value that was tried."))
     return norm
 
 
-BY_MODEL, SIZES, WITHIN, EPSILON = "Error by attack and model", "Sizes of changes", "Fooled within a size", "By epsilon"
+BY_MODEL, SIZES, WITHIN = "Error by attack and model", "Sizes of changes", "Fooled within a size"
 SAYS = {
     BY_MODEL: "Error after the attack, with its 95 % interval; what it was before is shown under the pointer.",
     SIZES: "Examples that worked on the crafted-on model: median, quartiles, and the whiskers hold 90 %.",
     WITHIN: "Of the samples that were read right: the share that fools the model with a change of at most so much.",
-    EPSILON: "Error after the attack, with its 95 % interval, for each epsilon that was tried.",
 }
 
 
@@ -107,8 +106,9 @@ def drawn(counted: pd.DataFrame, all_rows: pd.DataFrame, norm: str) -> Figures:
         SIZES: plots_runs.distortions(all_rows, norm),
         WITHIN: plots_runs.fooled_within(all_rows, norm),
     }
-    if curve := plots_runs.errors_by_epsilon(counted):
-        found[EPSILON] = curve
+    for budget in BUDGETS:
+        if curve := plots_runs.errors_by(counted, budget):
+            found[f"By {budget.replace('_', ' ')}"] = curve
     return found
 
 

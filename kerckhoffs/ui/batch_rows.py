@@ -66,7 +66,7 @@ def _table(rows: pd.DataFrame, said: pd.Series) -> pd.DataFrame:
     classes = dict(enumerate(DATASETS[str(rows["dataset"].iloc[0])].classes))
     lines = rows[["attack", "options", "targets", "seed"]].drop_duplicates()
     words = {tuple(line): attack_words(dict(zip(lines.columns, line, strict=True))) for line in lines.to_numpy()}
-    return pd.DataFrame(
+    shown = pd.DataFrame(
         {
             "outcome": [f"{ICONS[each]} {each}" for each in said],
             "sample": rows["sample"],
@@ -83,6 +83,7 @@ def _table(rows: pd.DataFrame, said: pd.Series) -> pd.DataFrame:
             "linf": rows["linf"],
         }
     )
+    return shown.drop(columns="target") if rows["target"].isna().all() else shown
 
 
 def one(run: Run, rows: pd.DataFrame, row: pd.Series) -> None:
@@ -98,12 +99,13 @@ def one(run: Run, rows: pd.DataFrame, row: pd.Series) -> None:
             pictures((clean, f"{row['sample']}, clean", f"The clean image of {row['sample']}"))
     with right:
         _said(run, rows[same])
+        drawn = ", with other random numbers" if ATTACKS[row["attack"]].random else ""
         st.caption(
             f"{attack_words(row.to_dict())}. Size of the change: linf {row['linf']:.3f} · l2 {row['l2']:.2f} · "
-            f"l0 {row['l0']} pixels. The adversarial image is not kept; it can be made again."
+            f"l0 {row['l0']} pixels. The adversarial image is not kept; Play makes it again{drawn}."
         )
         if image is not None and (address := play_address(run, row, image)):
-            st.link_button("Open in Play", address, icon=":material/swords:", help=_play_help(row))
+            st.link_button("Open in Play", address, icon=":material/swords:")
 
 
 def _said(run: Run, rows: pd.DataFrame) -> None:
@@ -155,8 +157,3 @@ def play_address(run: Run, row: pd.Series, image: Tensor) -> str:
     if attack.random:
         values["seed"] = str(row["seed"])
     return f"./?{urlencode(values)}"
-
-
-def _play_help(row: pd.Series) -> str:
-    drawn = "; its random numbers are others than here" if ATTACKS[row["attack"]].random else ""
-    return f"This image and this attack in a new tab{drawn}."

@@ -64,26 +64,27 @@ def shown(key: str) -> Run | None:
     return run
 
 
-def watch(run: Run, key: str, show: Callable[[Run, Status], None]) -> None:
+def watch(run: Run, key: str, show: Callable[[Run, Status], None], another: str) -> None:
     """Draw where a run is and what there is of it, again and again while it works.
 
     Args:
         show: draws the results that there are.
+        another: what the button says that leaves the run.
     """
     busy = runner().status(run).busy
-    st.fragment(_watch, run_every=POLL_SECONDS if busy else None)(run, key, show, busy)
+    st.fragment(_watch, run_every=POLL_SECONDS if busy else None)(run, key, show, another, busy)
 
 
-def _watch(run: Run, key: str, show: Callable[[Run, Status], None], polling: bool) -> None:
+def _watch(run: Run, key: str, show: Callable[[Run, Status], None], another: str, polling: bool) -> None:
     with sentences():
         status = runner().status(run)
         if polling and not status.busy:
             st.rerun()  # draw the whole page once more, without polling
-        _bar(run, status, key)
+        _bar(run, status, key, another)
         show(run, status)
 
 
-def _bar(run: Run, status: Status, key: str) -> None:
+def _bar(run: Run, status: Status, key: str, another: str) -> None:
     """The progress, and the buttons that go with it."""
     words = WORDS[status.state]
     if status.state == "failed":
@@ -105,7 +106,7 @@ def _bar(run: Run, status: Status, key: str) -> None:
         ):
             begin(run, key)
             st.rerun()
-        if st.button("New batch", key=f"{key}_new", icon=":material/add:"):
+        if st.button(another, key=f"{key}_new", icon=":material/add:"):
             leave(key)
             st.rerun()
     st.caption("The address of this page is this run: it can be closed and opened again. Who has the address sees it.")

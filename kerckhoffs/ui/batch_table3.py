@@ -1,0 +1,116 @@
+"""Table 3 on the page: the shipped lines, the paper's beside ours, and any line made again."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import pandas as pd
+import streamlit as st
+
+from kerckhoffs import plots_runs, summaries, table3
+from kerckhoffs.experiments import Experiment
+from kerckhoffs.plots_runs import table3_words
+from kerckhoffs.runs import Run
+from kerckhoffs.table3 import ROWS
+from kerckhoffs.ui.page import ROOT
+from kerckhoffs.ui.runner import Status
+
+SHIPPED = ROOT / "results" / "table3"
+ICONS = {"reproduced": "✓", "better": "▼", "not reproduced": "✗"}
+MEANS = {
+    "reproduced": "the keyed classifier's error after the attack is the paper's, within the 95 % intervals",
+    "better": "it is below the paper's: the keyed classifier withstands more here",
+    "not reproduced": "it is above the paper's, or the attack did less to the classical classifier than there",
+}
+
+
+def shipped() -> pd.DataFrame | None:
+    """The lines that come with the program, as table3.compare gives them; None where they are missing."""
+    path = SHIPPED / "summary.csv"
+    return pd.read_csv(path) if path.is_file() else None
+
+
+def table(lines: pd.DataFrame) -> pd.DataFrame:
+    """Those lines for people: the verdict, and the paper's figures beside ours, in percent."""
+    shown = pd.DataFrame({"verdict": [f"{ICONS[each]} {each}" for each in lines["verdict"]]})
+    shown["row, crafted on classical"] = [table3_words(line) for line in lines.to_dict("records")]
+    for what in ("attacked", "clean"):
+        for kind in ("keyed", "classical"):
+            name = f"{kind}_{what}"
+            ends = zip(lines[name], lines[f"{name}_low"], lines[f"{name}_high"], strict=True)
+            shown[f"{what}, evaluated on {kind}"] = [summaries.percent(*each) for each in ends]
+            shown[f"paper: {what}, {kind}"] = [f"{100 * value:.2f}" for value in lines[f"paper_{name}"]]
+    shown["examples"] = list(lines["examples"])
+    return shown
+
+
+def draw(lines: pd.DataFrame, key: str) -> None:
+    """The table, what its verdicts mean, and the figure."""
+    st.dataframe(
+        table(lines),
+        hide_index=True,
+        height="content",
+        key=f"{key}_table",
+        alt="Table 3: errors in percent after attacks crafted on the classical classifier, here and in the paper",
+    )
+    st.caption(
+        "Errors in percent, over all samples, with 95 % intervals. Every example is **crafted on the classical** "
+        "classifier and evaluated on it and on the keyed one. Verdicts: "
+        + "; ".join(f"{ICONS[name]} **{name}**: {words}" for name, words in MEANS.items())
+        + "."
+    )
+    figure = plots_runs.beside_the_paper(lines)
+    alt = "Error after the attack, in the paper and here, evaluated on the classical and on the keyed classifier"
+    st.plotly_chart(figure, key=f"{key}_figure", config={"displayModeBar": False}, alt=alt)
+
+
+@dataclass(frozen=True)
+class Again:
+    """A line to make again: a row of the table, with the options and targets that the shipped one has."""
+
+    row: str
+    options: str
+    targets: str
+    seed: int
+
+    @property
+    def words(self) -> str:
+        """For a menu."""
+        return table3_words(asdict(self))
+
+    def experiment(self, samples: int) -> Experiment:
+        """The experiment on the first so many test samples."""
+        row = ROWS[self.row]
+        models = row.classical, (row.classical, row.keyed)
+        options = json.loads(self.options)
+        return Experiment(row.attack, *models, options=options, targets=self.targets, seed=self.seed, stop=samples)
+
+
+def choices(lines: pd.DataFrame | None) -> list[Again]:
+    """The lines that can be made again: the shipped ones; where they are missing, each row with one target."""
+    if lines is not None:
+        return [Again(*each) for each in lines[["row", "options", "targets", "seed"]].itertuples(index=False)]
+    fgsm = json.dumps({"epsilon": table3.FGSM_EPSILON, "perturb_all": True}), "untargeted"
+    return [Again(name, *(fgsm if row.attack == "fgsm" else ("{}", "random")), 0) for name, row in ROWS.items()]
+
+
+def is_table3(experiments: Sequence[Experiment]) -> bool:
+    """Whether a run is about rows of Table 3, which the address does not promise."""
+    rows = {(row.attack, row.classical, (row.classical, row.keyed)) for row in ROWS.values()}
+    return all((each.attack, each.crafted_on, each.evaluated_on) in rows for each in experiments)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def compared(_run: Run, run_id: str, shards: int) -> pd.DataFrame:
+    """What is done of a run, beside the paper."""
+    return table3.compare(_run.rows(summaries.NEEDED))
+
+
+def results(run: Run, status: Status) -> None:
+    """What a line that was made again has given, so far."""
+    if not is_table3(run.experiments):
+        raise ValueError("this run is not one of Table 3; open its address on the page Batch")
+    done = len(run.shards())
+    if done:
+        draw(compared(run, run.id, done), "again")
+        st.caption(f"{'So far' if status.busy else 'Altogether'}: {status.done} of {status.total} examples.")
