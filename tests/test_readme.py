@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from kerckhoffs import paper, zoo
 from kerckhoffs.metrics import wilson
 
@@ -26,7 +28,10 @@ def test_the_table_of_errors_is_the_manifests():
             assert row(card, cards[card.twin]) in README.splitlines()
 
 
-def test_the_python_example_runs_as_printed(capsys):
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize(("example", "shows"), zip(EXAMPLES, ("tensor", "attacked_error_high"), strict=True))
+def test_the_python_examples_run_as_printed(example, shows, capsys):
     exec(compile(example, "README.md", "exec"), {})
-    assert "tensor" in capsys.readouterr().out
+    assert shows in capsys.readouterr().out
