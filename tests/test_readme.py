@@ -31,7 +31,7 @@ def test_the_table_of_errors_is_the_manifests():
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
-@pytest.mark.parametrize(("example", "shows"), zip(EXAMPLES, ("tensor", "attacked_error_high"), strict=True))
+@pytest.mark.parametrize(("example", "shows"), [*zip(EXAMPLES, ("tensor", "attacked_error_high"), strict=True)])
 def test_the_python_examples_run_as_printed(example, shows, capsys):
     exec(compile(example, "README.md", "exec"), {})
     assert shows in capsys.readouterr().out
