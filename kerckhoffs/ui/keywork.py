@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from kerckhoffs import plots, transforms, zoo
+from kerckhoffs import plots, transforms
 from kerckhoffs.data import DATASETS
 from kerckhoffs.evaluate import percent, predict
 from kerckhoffs.keys import Key
-from kerckhoffs.ui.play import Experiment, model
+from kerckhoffs.ui.play import Experiment, card, model
 
 FOLLOWED = 16  # pixels
 PICTURES = ("clean", "adversarial")
@@ -144,7 +144,7 @@ def followed(image: Tensor, permute: Callable[[Tensor], Tensor]) -> Sequence[tup
 @st.cache_resource(max_entries=8, show_spinner=False)
 def wrong_transform(model_id: str) -> nn.Module:
     """The transform of a keyed model with another key than its own, drawn anew in each process."""
-    entry = zoo.card(model_id)
+    entry = card(model_id)
     shape = DATASETS[entry.dataset].shape
     length = transforms.TRANSFORMS[str(entry.transform)].key_length(shape)
     return transforms.make(str(entry.transform), Key.generate(length), shape)

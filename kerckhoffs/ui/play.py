@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from kerckhoffs import data, images, zoo
 from kerckhoffs.attacks import ATTACKS, OnStep
+from kerckhoffs.checks import check_choice
 from kerckhoffs.classifiers import CLASSIFIERS
 from kerckhoffs.defences import ClassicalClassifier
 from kerckhoffs.evaluate import Verdict, predict, succeeded
@@ -50,7 +51,7 @@ class Experiment:
     @property
     def crafted_kind(self) -> str:
         """Its kind: "classical", "keyed" or "surrogate"."""
-        return zoo.card(self.crafted_on).kind
+        return card(self.crafted_on).kind
 
     @property
     def image(self) -> Tensor:
@@ -63,7 +64,7 @@ class Experiment:
 
     def card(self, kind: str) -> zoo.ModelCard:
         """The card of the "classical" or the "keyed" one."""
-        return zoo.card(self.model_id(kind))
+        return card(self.model_id(kind))
 
 
 def picture(dataset: str, source: str, value: str) -> Tensor:
@@ -145,6 +146,22 @@ def compare(experiment: Experiment, adversarial: Tensor) -> dict[str, Reading]:
         )
         for kind in ids
     }
+
+
+def card(model_id: str) -> zoo.ModelCard:
+    """The card of a shipped model.
+
+    Raises:
+        ValueError: on an unknown id.
+    """
+    check_choice(model_id, _cards(), "model")
+    return _cards()[model_id]
+
+
+@st.cache_resource(show_spinner=False)
+def _cards() -> dict[str, zoo.ModelCard]:
+    """The manifest, read once for all sessions."""
+    return zoo.models()
 
 
 @st.cache_resource(max_entries=3 * len(data.DATASETS) * len(CLASSIFIERS), show_spinner=False)

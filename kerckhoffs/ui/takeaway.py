@@ -24,7 +24,7 @@ def takeaway(experiment: Experiment, adversarial: Tensor) -> None:
     files = (
         ("PNG, 28 × 28, 8 bits", plots.png(plots.grey(adversarial[0], upscale=1)), f"{name}.png", "image/png"),
         ("Array, float32 (.npy)", array.getvalue(), f"{name}.npy", "application/octet-stream"),
-        ("Figure (.svg)", figure(experiment, play.compare(experiment, adversarial)), f"{name}.svg", "image/svg+xml"),
+        ("Figure (.svg)", lambda: _figure(experiment, adversarial), f"{name}.svg", "image/svg+xml"),
         ("Experiment (.py)", script(experiment), f"{name}.py", "text/x-python"),
     )
     with st.container(horizontal=True, gap="small"):
@@ -36,6 +36,10 @@ def takeaway(experiment: Experiment, adversarial: Tensor) -> None:
     )
     with st.expander("This experiment as Python"):
         st.code(script(experiment), language="python")
+
+
+def _figure(experiment: Experiment, adversarial: Tensor) -> str:
+    return figure(experiment, play.compare(experiment, adversarial))
 
 
 def rounding(experiment: Experiment, adversarial: Tensor) -> str:
