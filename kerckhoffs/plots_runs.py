@@ -24,6 +24,7 @@ MADE = tuple(name for name in summaries.GROUP if name != "evaluated_on")  # what
 BUDGETS = ("epsilon", "max_queries", "iterations", "max_iterations")  # options of which more is stronger
 POINTS = 200  # of a curve, at most
 DASHES, PATTERNS = ("solid", "dash", "dot", "dashdot"), ("", "/", "x", "-", ".", "+")
+OPEN = {"paper": "-open", "here": ""}
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star")
 Line = Mapping[Any, Any]  # of a summary
 PERCENT = {"range": [0, 1.02], "tickformat": ".0%", "fixedrange": True}
@@ -149,30 +150,37 @@ def errors_by(summary: pd.DataFrame, budget: str) -> go.Figure | None:
 
 
 def beside_the_paper(lines: pd.DataFrame) -> go.Figure:
-    """Table 3: the attacked errors of both classifiers, the paper's beside ours, each with its 95 % interval."""
-    figure = go.Figure()
+    """Table 3: attacked errors on the classical, the keyed and the control model, the paper's beside ours."""
     names = [table3_words(line).replace(", ", "<br>", 1) for line in _lines(lines)]
-    for number, kind in enumerate(("classical", "keyed")):
-        column, colour = f"{kind}_attacked", _colour(number)
-        papers = [float(value) for value in lines[f"paper_{column}"]]
-        ends = [wilson(round(value * TEST_SAMPLES), TEST_SAMPLES) for value in papers]
-        theirs = pd.DataFrame({"e": papers, "e_low": [low for low, _ in ends], "e_high": [high for _, high in ends]})
-        for whose, values, error_x, symbol in (
-            ("paper", papers, _ends(theirs, "e"), "-open"),
-            ("here", lines[column], _ends(lines, column), ""),
-        ):
-            figure.add_scatter(
-                name=f"{whose}, evaluated on {kind}",
-                x=values,
-                y=names,
-                error_x=error_x,
-                mode="markers",
-                orientation="h",
-                offsetgroup=f"{kind}{whose}",
-                marker={"symbol": SYMBOLS[number] + symbol, "size": 11, "color": colour, "line": {"width": 2}},
-                hovertemplate=f"%{{y}}: %{{x:.2%}}<extra>{whose}, evaluated on {kind}</extra>",
-            )
-    _layout(figure, 120 + 66 * len(lines), xaxis=PERCENT | {"title": "error after the attack", "range": [-0.02, 1.02]})
+    figure = go.Figure()
+
+    def add(whose: str, kind: str, number: int, table: pd.DataFrame, name: str) -> None:
+        said = f"{whose}, evaluated on {kind}"
+        figure.add_scatter(
+            name=said,
+            x=table[name],
+            y=names,
+            error_x=_ends(table, name),
+            mode="markers",
+            orientation="h",
+            offsetgroup=said,
+            marker={
+                "symbol": SYMBOLS[number] + OPEN[whose],
+                "size": 11,
+                "color": _colour(number),
+                "line": {"width": 2},
+            },
+            hovertemplate=f"%{{y}}: %{{x:.2%}}<extra>{said}</extra>",
+        )
+
+    for number, kind in enumerate(("classical", "keyed", "control")):
+        if (papers := f"paper_{kind}_attacked") in lines:
+            ends = [wilson(round(share * TEST_SAMPLES), TEST_SAMPLES) for share in lines[papers]]
+            low, high = zip(*ends, strict=True)
+            theirs = pd.DataFrame({"error": list(lines[papers]), "error_low": low, "error_high": high})
+            add("paper", kind, number, theirs, "error")
+        add("here", kind, number, lines, f"{kind}_attacked")
+    _layout(figure, 120 + 60 * len(lines), xaxis=PERCENT | {"title": "error after the attack", "range": [-0.02, 1.02]})
     figure.update_layout(yaxis={"autorange": "reversed", "automargin": True, "fixedrange": True}, scattermode="group")
     return figure
 

@@ -35,11 +35,12 @@ def table(lines: pd.DataFrame) -> pd.DataFrame:
     shown = pd.DataFrame({"verdict": [f"{ICONS[each]} {each}" for each in lines["verdict"]]})
     shown["row, crafted on classical"] = [table3_words(line) for line in lines.to_dict("records")]
     for what in ("attacked", "clean"):
-        for kind in ("keyed", "classical"):
+        for kind in ("keyed", "classical", "control"):
             name = f"{kind}_{what}"
             ends = zip(lines[name], lines[f"{name}_low"], lines[f"{name}_high"], strict=True)
             shown[f"{what}, evaluated on {kind}"] = [summaries.percent(*each) for each in ends]
-            shown[f"paper: {what}, {kind}"] = [f"{100 * value:.2f}" for value in lines[f"paper_{name}"]]
+            if (paper := f"paper_{name}") in lines:
+                shown[f"paper: {what}, {kind}"] = [f"{100 * value:.2f}" for value in lines[paper]]
     shown["examples"] = list(lines["examples"])
     return shown
 
@@ -55,12 +56,13 @@ def draw(lines: pd.DataFrame, key: str) -> None:
     )
     st.caption(
         "Errors in percent, over all samples, with 95 % intervals. Every example is **crafted on the classical** "
-        "classifier and evaluated on it and on the keyed one. Verdicts: "
+        "classifier and evaluated on it, on the keyed one, and on a **control** that is not in the paper: the "
+        "classical classifier of the other network, which has no key either. Verdicts: "
         + "; ".join(f"{ICONS[name]} **{name}**: {words}" for name, words in MEANS.items())
         + "."
     )
     figure = plots_runs.beside_the_paper(lines)
-    alt = "Error after the attack, in the paper and here, evaluated on the classical and on the keyed classifier"
+    alt = "Error after the attack, in the paper and here, evaluated on the classical, the keyed and the control model"
     st.plotly_chart(figure, key=f"{key}_figure", config={"displayModeBar": False}, alt=alt)
 
 
@@ -81,7 +83,7 @@ class Again:
     def experiment(self, samples: int) -> Experiment:
         """The experiment on the first so many test samples."""
         row = ROWS[self.row]
-        models = row.classical, (row.classical, row.keyed)
+        models = row.classical, (row.classical, row.keyed, row.control)
         options = json.loads(self.options)
         return Experiment(row.attack, *models, options=options, targets=self.targets, seed=self.seed, stop=samples)
 
@@ -96,7 +98,7 @@ def choices(lines: pd.DataFrame | None) -> list[Again]:
 
 def is_table3(experiments: Sequence[Experiment]) -> bool:
     """Whether a run is about rows of Table 3, which the address does not promise."""
-    rows = {(row.attack, row.classical, (row.classical, row.keyed)) for row in ROWS.values()}
+    rows = {(row.attack, row.classical, (row.classical, row.keyed, row.control)) for row in ROWS.values()}
     return all((each.attack, each.crafted_on, each.evaluated_on) in rows for each in experiments)
 
 

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import streamlit as st
@@ -54,6 +55,11 @@ class Status:
         return self.state in ("waiting", "running", "stopping", "elsewhere")
 
 
+def command(folder: Path) -> list[str]:
+    """What works on a run."""
+    return [sys.executable, "-m", "kerckhoffs", "evaluate", "--resume", str(folder), "--workers", "1"]
+
+
 class Attempt:
     """A process that works on a run, from the wait for a free slot to its end."""
 
@@ -82,14 +88,13 @@ class Attempt:
             self.ended.set()
 
     def _begin(self) -> subprocess.Popen[str] | None:
-        command = [sys.executable, "-m", "kerckhoffs", "evaluate", "--resume", str(self._folder), "--workers", "1"]
         paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         with self._lock:
             if self.stopping:
                 return None
             self.began = time.monotonic()
             self._process = subprocess.Popen(
-                command,
+                command(self._folder),
                 env=os.environ | {"PYTHONPATH": paths},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
