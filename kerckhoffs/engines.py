@@ -125,8 +125,7 @@ def execute(
     if not 1 <= workers <= MOST_WORKERS:
         raise ValueError(f"workers must be between 1 and {MOST_WORKERS}, but is {workers}")
     with run.writing(engine=engine, workers=workers):
-        for _ in run.tables(["index"]):  # reads every block once: a damaged one is found before the work, not after it
-            pass
+        run.check()  # a damaged block is found before the work, not after it
         done = set(run.shards())
         waiting = [block for block in run.blocks if block.number not in done]
         clock = _Clock(run, done)

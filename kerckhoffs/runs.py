@@ -102,11 +102,11 @@ class Run:
         name = f"{block.number:06d}-{hashlib.sha256(data).hexdigest()[:16]}.csv.gz"
         write_atomically(self.folder / ROWS / name, data)
 
-    def read(self, path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
-        """The rows of one shard, or some columns of them.
+    def text(self, path: Path) -> bytes:
+        """The CSV text of one shard.
 
         Raises:
-            FileRefused: if they are not what was written.
+            FileRefused: if it is not what was written.
         """
         try:
             data = path.read_bytes()
@@ -118,31 +118,37 @@ class Run:
                 f"{path} is damaged: its contents are not what was written; remove it and resume the run, and that "
                 "block alone is made again"
             )
-        with gzip.open(io.BytesIO(data)) as file:
-            return pd.read_csv(file, dtype=COLUMNS, usecols=list(columns) or None)
+        return gzip.decompress(data)
 
-    def tables(self, columns: Sequence[str] = ()) -> Iterator[pd.DataFrame]:
+    def check(self) -> None:
+        """Read every shard once.
+
+        Raises:
+            FileRefused: if one is damaged.
+        """
+        for path in self.shards().values():
+            self.text(path)
+
+    def tables(self) -> Iterator[pd.DataFrame]:
         """The rows that are done, block by block, in the order of the blocks.
 
         Raises:
             FileRefused: if a block is damaged.
         """
         for _, path in sorted(self.shards().items()):
-            yield self.read(path, columns)
+            yield pd.read_csv(io.BytesIO(self.text(path)), dtype=COLUMNS)
 
     def rows(self, columns: Sequence[str] = ()) -> pd.DataFrame:
-        """The rows that are done, in one table. Words that repeat are held once (categories).
+        """The rows that are done, or some columns of them, in one table. Words are held once each (categories).
 
         Raises:
             FileRefused: if a block is damaged.
         """
         wanted = list(columns) or list(COLUMNS)
-        words = [name for name in wanted if COLUMNS[name] == "str" and name != "sample"]
-        tables = [table[wanted] for table in self.tables(columns)]
-        if not tables:
-            return pd.DataFrame({name: pd.Series(dtype=COLUMNS[name]) for name in wanted})
-        kinds = {name: pd.CategoricalDtype(sorted({w for t in tables for w in t[name].unique()})) for name in words}
-        return pd.concat([table.astype(kinds) for table in tables], ignore_index=True)
+        kinds = {name: "category" if COLUMNS[name] == "str" and name != "sample" else COLUMNS[name] for name in wanted}
+        texts = (self.text(path) for _, path in sorted(self.shards().items()))
+        stream = io.BufferedReader(_Joined(texts))
+        return pd.read_csv(stream, dtype=kinds, usecols=wanted)[wanted]
 
     @contextmanager
     def writing(self, **session: Any) -> Iterator[None]:
@@ -178,6 +184,29 @@ class Run:
                 return False
         except Timeout:
             return True
+
+
+class _Joined(io.RawIOBase):
+    """CSV texts, one after the other under one header, as a file to read: never all in memory."""
+
+    def __init__(self, texts: Iterator[bytes]) -> None:
+        self._texts = texts
+        self._rest = memoryview((",".join(COLUMNS) + "\n").encode())
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer; 0 at the end."""
+        while not self._rest:
+            text = next(self._texts, None)
+            if text is None:
+                return 0
+            self._rest = memoryview(text)[text.index(b"\n") + 1 :]
+        count = min(len(buffer), len(self._rest))
+        buffer[:count], self._rest = self._rest[:count], self._rest[count:]
+        return count
 
 
 def home() -> Path:
