@@ -71,7 +71,7 @@ class Probabilities:
     target: int | None
 
 
-def probabilities(shown: Probabilities, classes: Sequence[str], height: int = 135) -> go.Figure:
+def probabilities(shown: Probabilities, classes: Sequence[str], height: int = 130) -> go.Figure:
     """Bars of each class's probability, clean beside adversarial; the true class is marked ✓, the target ◎."""
     marks = ["✓ " if i == shown.label else "◎ " if i == shown.target else "" for i in range(len(classes))]
     names = [mark + name for mark, name in zip(marks, classes, strict=True)]

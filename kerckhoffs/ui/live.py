@@ -91,10 +91,10 @@ def _replay(experiment: Experiment, job: Job) -> None:
                 len(steps),
                 at,
                 key=f"replay_{id(job)}",
-                format="%d",
-                help=f"{len(steps)} of the steps that it took, and at the right end the result.",
+                label_visibility="collapsed",
             )
-    words.caption(ended if at == len(steps) else f"Replay: step {steps[at].done} of {steps[at].total}.")
+    replay = f" Replay {len(steps)} of its steps:" if steps else ""
+    words.caption(ended + replay if at == len(steps) else f"Replay: step {steps[at].done} of {steps[at].total}.")
     if at == len(steps):
         draw(experiment, result, "done")
     else:

@@ -35,6 +35,7 @@ STYLE = """
   [data-testid="stHeader"], [data-testid="stHeader"] * { pointer-events: none; }
   [data-testid="stHeader"] :is(button, button *) { pointer-events: auto; }
   [data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] { gap: 0.5rem; }
+  [class*="st-key-side_"] { gap: 0.5rem; }
   [class*="st-key-panel_"] { gap: 0.4rem; padding: 0.6rem 0.8rem; }
   [data-testid="stAlertContainer"] { padding: 0.5rem 0.8rem; }
   [data-testid="stAlertContainer"] p > strong:first-child { font-size: 1.3rem; }

@@ -26,7 +26,7 @@ def comparison(experiment: Experiment, adversarial: Tensor, readings: Mapping[st
     factor = plots.gain(readings["classical"].adversarial_view - readings["classical"].clean_view)
     classes = DATASETS[experiment.dataset].classes
     for column, kind in zip(st.columns(2, gap="medium"), KINDS, strict=True):
-        with column:
+        with column, st.container(key=f"side_{kind}"):
             _heading(experiment.card(kind), kind)
             st.html(equation(readings[kind], kind, factor))
             _verdict(readings[kind], classes, stage)

@@ -13,7 +13,7 @@ BOX = 34  # height
 LANES = (50, 106)  # the y of the defender's row and of the attacker's
 
 CSS = """
-svg { width: 100%; max-width: 330px; height: auto; display: block; margin: 0 auto; }
+svg { width: 100%; max-width: 310px; height: auto; display: block; margin: 0 auto; }
 svg { font: 600 13px var(--st-font); color: var(--st-text-color); }
 .small { font-weight: 400; font-size: 11px; }
 rect, path { fill: none; stroke: currentColor; stroke-width: 1.5; }
