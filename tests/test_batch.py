@@ -143,6 +143,20 @@ def test_a_process_that_does_not_stop_is_ended_by_force(monkeypatch):
     until(lambda: work.status(run).state == "stopped")
 
 
+def test_the_time_left_follows_the_pace_since_the_first_block(monkeypatch):
+    play_process(monkeypatch, SLEEP)
+    clock = [100.0]
+    monkeypatch.setattr(runner.time, "monotonic", lambda: clock[0])
+    run, work = begun(fgsm(options=FGSM, stop=256)), Runner()
+    work.start(run)
+    for blocks, seconds, left in ((0, 50, None), (1, 0, None), (2, 3, 6.0), (3, 3, 3.0)):
+        for block in run.blocks[len(run.shards()) : blocks]:
+            run.write(block, pd.DataFrame({"index": [block.number]}))
+        clock[0] += seconds
+        assert runner._left(work._attempts[run.id], run, set(run.shards())) == left
+    work.close()
+
+
 def test_a_run_that_another_process_writes_is_not_called_stopped():
     run = begun()
     with run.writing():
@@ -201,7 +215,7 @@ def test_the_page_says_how_much_it_is_and_starts_a_run_that_its_address_names(mo
     assert {each.options["perturb_all"] for each in run.experiments} == {True}
     until(lambda: runner.runner().status(run).state == "running")
     app.run()
-    assert "Running: 0 of 60 examples." in app.get("progress")[0].proto.text
+    assert "Starting: 0 of 60 examples." in app.get("progress")[0].proto.text
     click(app, "batch_run_stop")
     until(lambda: not runner.runner().status(run).busy)
     app.run()

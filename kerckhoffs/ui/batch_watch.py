@@ -86,7 +86,7 @@ def _watch(run: Run, key: str, show: Callable[[Run, Status], None], another: str
 
 def _bar(run: Run, status: Status, key: str, another: str) -> None:
     """The progress, and the buttons that go with it."""
-    words = WORDS[status.state]
+    words = "Starting" if status.state == "running" and status.done == 0 else WORDS[status.state]
     if status.state == "failed":
         st.error(f"{words}: {status.error}. What is done is kept.", icon=":material/error:")
     left = f", {duration(status.seconds_left)} left" if status.seconds_left is not None else ""

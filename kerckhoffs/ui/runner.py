@@ -66,8 +66,9 @@ class Attempt:
     def __init__(self, run: Run, owner: str) -> None:
         self.owner = owner
         self.error = ""
-        self.began: float | None = None
+        self.began = False
         self.before = done_work(run, run.shards())
+        self.first: tuple[float, float] | None = None  # when the first of its blocks was seen, and the work done then
         self.stopping = False
         self.ended = threading.Event()
         self._folder = run.folder.absolute()
@@ -92,7 +93,7 @@ class Attempt:
         with self._lock:
             if self.stopping:
                 return None
-            self.began = time.monotonic()
+            self.began = True
             self._process = subprocess.Popen(
                 command(self._folder),
                 env=os.environ | {"PYTHONPATH": paths},
@@ -182,7 +183,7 @@ class Runner:
             if attempt and attempt.error:
                 return Status("failed", examples, total, error=attempt.error)
             return Status("elsewhere" if run.is_written() else "stopped", examples, total)
-        if attempt.began is None:
+        if not attempt.began:
             return Status("waiting", examples, total)
         return Status("stopping" if attempt.stopping else "running", examples, total, _left(attempt, run, done))
 
@@ -193,10 +194,13 @@ def done_work(run: Run, numbers: Collection[int]) -> float:
 
 
 def _left(attempt: Attempt, run: Run, done: Collection[int]) -> float | None:
+    """Seconds at the pace since the first block: the time until then went into loading."""
     now, whole = done_work(run, done), done_work(run, range(len(run.blocks)))
-    if attempt.began is None or now <= attempt.before:
+    if attempt.first is None and now > attempt.before:
+        attempt.first = time.monotonic(), now
+    if attempt.first is None or now <= attempt.first[1]:
         return None
-    return (time.monotonic() - attempt.began) * (whole - now) / (now - attempt.before)
+    return (time.monotonic() - attempt.first[0]) * (whole - now) / (now - attempt.first[1])
 
 
 def _reason(status: int, said: str) -> str:
