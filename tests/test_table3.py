@@ -23,6 +23,12 @@ def test_examples_are_crafted_on_the_classical_classifier_and_shown_to_the_keyed
         assert (experiment.targets, experiment.start, experiment.stop) == ("all", 0, 7)
 
 
+def test_a_thorough_table_takes_the_defaults():
+    attacks = ["mnist-cw_l0", "mnist-cw_linf", "mnist-cw_l2"]
+    assert [dict(each.options) for each in table3.plan(attacks, thorough=True)] == [{}, {}, {}]
+    assert [dict(each.options) for each in table3.plan(attacks)] == [table3.SHORT["cw_l0"], table3.SHORT["cw_linf"], {}]
+
+
 def test_fgsm_runs_at_a_fixed_epsilon_and_at_the_one_that_reaches_the_papers_error():
     fixed, matched = table3.plan(["mnist-fgsm"], samples=20)
     assert fixed.options == {"epsilon": table3.FGSM_EPSILON, "perturb_all": True}
