@@ -173,7 +173,7 @@ CW_L2 = Attack(
         SOLVER,
         CONFIDENCE,
         iterations(175),
-        starts(2, len(FIRST_STEPS)),
+        starts(2, len(FIRST_STEPS[2])),
         learning_rate(1e-2),
         Option(
             "binary_search_steps",

@@ -8,15 +8,14 @@ example, moves the others to make up for it, and, where that does not suffice, b
 again. It needs mostly forwards.
 """
 
-import math
-
 import torch
 from torch import Tensor, nn
 
 from kerckhoffs.attacks.base import CHUNK, Pursuit, beaten, margins
-from kerckhoffs.attacks.cw import ADAM_EPSILON, BETA1, BETA2, margin_slope
+from kerckhoffs.attacks.cw import Adam, margin_slope
 from kerckhoffs.attacks.ddn import cosine
 from kerckhoffs.attacks.fmn import norms
+from kerckhoffs.attacks.walk import chunks
 
 SIGMA = 1e-3  # the smooth count of a pixel is d^2 / (d^2 + SIGMA)
 FIRST_THRESHOLDS = (0.3, 0.1, 0.5)
@@ -40,10 +39,9 @@ def sparse(
         iterations: gradients of the first part for each start; >= 2.
         starts: how many of FIRST_THRESHOLDS.
     """
-    everyone = torch.arange(len(pursuit), device=pursuit.open.device)
-    chunks = everyone.split(max(CHUNK // starts, 1)) if len(everyone) else ()
-    length, total = iterations + ROUNDS, len(chunks) * (iterations + ROUNDS)
-    for number, rows in enumerate(chunks):
+    batches = chunks(pursuit, starts)
+    length, total = iterations + ROUNDS, len(batches) * (iterations + ROUNDS)
+    for number, rows in enumerate(batches):
         if _sigma_zero(model, pursuit, rows, targeted, confidence, iterations, starts, number * length, total):
             return
         found = rows[pursuit.size[rows] < torch.inf]
@@ -64,7 +62,7 @@ def _sigma_zero(
 ) -> bool:
     """Algorithm 1 on the open images `rows` (R,); true if the caller stopped it."""
     images, labels = pursuit.images[rows].repeat(starts, 1, 1, 1), pursuit.labels[rows].repeat(starts)  # (S R, ...)
-    delta, mean, variance = (torch.zeros_like(images) for _ in range(3))
+    delta, adam = torch.zeros_like(images), Adam(images, 1.0)
     threshold = images.new_tensor(FIRST_THRESHOLDS[:starts]).repeat_interleave(len(rows))
     pixels = images[0, 0].numel()
     for step in range(iterations):
@@ -76,11 +74,8 @@ def _sigma_zero(
         square = delta.square().sum(1, keepdim=True)
         gradient = slope * (margin > 0)[:, None, None, None] + 2 * delta * SIGMA / (square + SIGMA).square() / pixels
         gradient = gradient / gradient.abs().amax((1, 2, 3), keepdim=True).clamp_min(1e-12)
-        mean.lerp_(gradient, 1 - BETA1)
-        variance.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
         rate = cosine(1.0, LAST_STEP, step / iterations)
-        scale = rate * math.sqrt(1 - BETA2 ** (step + 1)) / (1 - BETA1 ** (step + 1))
-        delta = (images + delta - scale * mean / (variance.sqrt() + ADAM_EPSILON)).clamp(0, 1) - images
+        delta = (images + delta + rate * adam.step(gradient)).clamp(0, 1) - images
         threshold = (threshold + torch.where(success, 1, -1) * THRESHOLD_STEP * rate).clamp(0, 1)
         large = delta.abs().amax(1, keepdim=True) >= threshold[:, None, None, None]
         delta = delta * large

@@ -2,9 +2,9 @@
 
 FMN (Pintor et al. 2021, algorithm 1; fmn.py) with four changes that were measured on training images of both sets:
 
-- The first step is twice, once and half the size of the perturbation (but at most that many units of l2): the long
-  steps find nearer parts of the boundary, the short ones end closer to it. All starts go in one batch, and the best
-  example of each image counts.
+- The first step is twice the size of the perturbation (but at most that many units of l2), and another share of it
+  in every further start: the long steps find nearer parts of the boundary, the short ones end closer to it. All
+  starts go in one batch, and the best example of each image counts.
 - The ball grows and shrinks to where the margin's slope puts the boundary along the perturbation, plus a little,
   and by at most the share gamma; FMN always takes all of gamma.
 - Pixels that stand at a wall of the box and are pushed against it count as flat: they take no part of the step.
@@ -19,8 +19,8 @@ from kerckhoffs.attacks.cw import margin_slope
 from kerckhoffs.attacks.ddn import cosine, unit
 from kerckhoffs.attacks.fmn import BEYOND, norms, project
 
-FIRST_STEPS = (2.0, 1.0, 0.5, 3.0)
-"""The first step of each start, as a share of the perturbation."""
+FIRST_STEPS = {2: (2.0, 1.0, 3.0, 0.5), torch.inf: (2.0, 3.0, 1.0, 0.5)}
+"""For each norm the first step of each start, as a share of the perturbation."""
 LONGEST = 1.0  # of what a first step is a share of, in l2
 LAST_STEP = 0.01  # the last step of all starts, as such a share too
 GAMMA, LAST_GAMMA = 0.05, 0.005  # the ball changes by at most this share
@@ -42,13 +42,12 @@ def walk(
     Args:
         confidence: by how many logits the wrong class must lead.
         iterations: gradients for each start; >= 2.
-        starts: how many of FIRST_STEPS.
+        starts: how many of the norm's FIRST_STEPS.
     """
-    everyone = torch.arange(len(pursuit), device=pursuit.open.device)
-    chunks = everyone.split(max(CHUNK // starts, 1)) if len(everyone) else ()
-    for number, rows in enumerate(chunks):
+    batches = chunks(pursuit, starts)
+    for number, rows in enumerate(batches):
         x, labels = pursuit.images[rows].repeat(starts, 1, 1, 1), pursuit.labels[rows].repeat(starts)
-        first = x.new_tensor(FIRST_STEPS[:starts]).repeat_interleave(len(rows))
+        first = x.new_tensor(FIRST_STEPS[p][:starts]).repeat_interleave(len(rows))
         farthest = norms(torch.maximum(x, 1 - x), p)  # (S R,) of the box
         delta, smallest = torch.zeros_like(x), torch.full_like(farthest, torch.inf)
         for step in range(iterations):
@@ -58,7 +57,7 @@ def walk(
             size = norms(delta, p)
             smallest = torch.where(success, torch.minimum(smallest, size), smallest)
             pursuit.keep_smallest(trial, success, size, rows)
-            if pursuit.report(number * iterations + step + 1, len(chunks) * iterations, trial[: len(rows)], rows):
+            if pursuit.report(number * iterations + step + 1, len(batches) * iterations, trial[: len(rows)], rows):
                 return
             gradient = gradient.masked_fill(((trial <= 0) & (gradient > 0)) | ((trial >= 1) & (gradient < 0)), 0)
             radius = torch.minimum(_radius(delta, margin, gradient, success, size, smallest, p, part), farthest)
@@ -66,6 +65,12 @@ def walk(
             alpha = (LAST_STEP + (first - LAST_STEP) * cosine(1.0, 0.0, part)) * ball.clamp_max(LONGEST)
             stepped = (trial - alpha[:, None, None, None] * unit(gradient)).clamp(0, 1)
             delta = project(stepped - x, radius, p)
+
+
+def chunks(pursuit: Pursuit, starts: int) -> tuple[Tensor, ...]:
+    """The numbers of the open images in parts, (R,) each, of which all starts fit into one forward."""
+    everyone = torch.arange(len(pursuit), device=pursuit.open.device)
+    return everyone.split(max(CHUNK // starts, 1)) if len(everyone) else ()
 
 
 def _radius(
