@@ -56,7 +56,7 @@ def evaluate_command(
     example is made once and shown to all evaluated models. The run's folder gets report.md, summary.csv and
     summary.json.
     """
-    _check_folder(csv)
+    _check_folder(csv, out)
     grid = (attack, crafted_on, evaluated_on, targets, seed, zip_, models, out, stop)
     if resume:
         _alone(*grid, start or None, None if split == "test" else split)
@@ -105,7 +105,7 @@ def table3_command(
     csv: Csv = None,
 ) -> int:
     """Make the paper's Table 3 again and set it beside the paper's figures. Ctrl-C leaves a run that can be resumed."""
-    _check_folder(csv)
+    _check_folder(csv, out)
     if resume:
         _alone(rows, out)
         return _finish(runs.open_run(resume), workers, engine, address, csv, _table3)
@@ -114,9 +114,9 @@ def table3_command(
     return _finish(runs.create(what, command=_command(), folder=out), workers, engine, address, csv, _table3)
 
 
-def _check_folder(csv: Path | None) -> None:
-    """Before the work, not after it."""
-    if csv and not csv.parent.is_dir():
+def _check_folder(csv: Path | None, out: Path | None) -> None:
+    """Before the work, not after it. The run's own folder is made with the run."""
+    if csv and csv.parent != out and not csv.parent.is_dir():
         raise ValueError(f"there is no folder {csv.parent} to write {csv.name} to")
 
 

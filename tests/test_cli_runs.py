@@ -28,7 +28,7 @@ def at_once(monkeypatch):
 
 
 def test_evaluate_writes_a_report_a_summary_and_the_rows(tmp_path, capsys):
-    folder, csv = tmp_path / "run", tmp_path / "rows.csv.gz"
+    folder, csv = tmp_path / "run", tmp_path / "run" / "rows.csv.gz"
     assert cli.main(["evaluate", *GRID, f"--out={folder}", f"--csv={csv}"]) == 0
     shown = capsys.readouterr().out
     assert f"| {CLASSICAL} | {KEYED} | 5 |" in shown
