@@ -110,6 +110,10 @@ def table3_command(
         _alone(rows, out)
         return _finish(runs.open_run(resume), workers, engine, address, csv, _table3)
     chosen = _listed(rows) or list(table3.ROWS)
+    if any(table3.ROWS[row].attack == "fgsm" for row in chosen if row in table3.ROWS):
+        print(
+            "looking for the epsilon at which FGSM's error on the classical classifier is the paper's", file=sys.stderr
+        )
     what = table3.plan(chosen, targets=targets, seed=seed, samples=samples, thorough=thorough)
     return _finish(runs.create(what, command=_command(), folder=out), workers, engine, address, csv, _table3)
 

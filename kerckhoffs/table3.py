@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from kerckhoffs import evaluate, paper, summaries, zoo
+from kerckhoffs import data, evaluate, paper, summaries, zoo
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.checks import check_choice
 from kerckhoffs.data import DATASETS, TEST_SAMPLES
@@ -124,20 +124,20 @@ def matching_epsilon(row: Row, samples: int) -> float:
 
     Found by bisection, as the error rises with epsilon there. The largest possible if none suffices.
     """
+    model, (images, labels) = zoo.load(row.classical), data.load(row.dataset, indices=range(samples))
+
+    def error(epsilon: float) -> float:
+        adversarial = ATTACKS["fgsm"].run(model, images, labels, epsilon=epsilon, perturb_all=True)
+        return 100 * float((evaluate.predictions(model, adversarial) != labels).float().mean())
+
     low, high = 0, round(1 / EPSILON_STEP)
     while high - low > 1:
         middle = (low + high) // 2
-        if _classical_error(row, middle * EPSILON_STEP, samples) * 100 >= row.paper_classical:
+        if error(round(middle * EPSILON_STEP, 6)) >= row.paper_classical:
             high = middle
         else:
             low = middle
     return round(high * EPSILON_STEP, 6)
-
-
-def _classical_error(row: Row, epsilon: float, samples: int) -> float:
-    options = {"fgsm": {"epsilon": epsilon, "perturb_all": True}}
-    rows = evaluate.evaluate(options, row.classical, row.classical, stop=samples)
-    return float((rows["after"] != rows["label"]).mean())
 
 
 def compare(rows: pd.DataFrame) -> pd.DataFrame:
