@@ -27,7 +27,7 @@ def reading(name: str, image: torch.Tensor) -> str:
     return f"{DATASETS[DATASET].classes[int(probabilities.argmax())]} ({percent(float(probabilities.max()))})"
 
 
-@st.cache_data(show_spinner=False)
+@st.cache_data(max_entries=2, show_spinner=False)
 def curve(crafted_on: str) -> dict[str, list[float]]:
     """The share of the first IMAGES test samples that each model misreads, by epsilon; FGSM crafted on one of them."""
     images, labels = (each[:IMAGES] for each in samples(DATASET))
