@@ -120,7 +120,7 @@ def table3_command(
 
 def _check_folder(csv: Path | None, out: Path | None) -> None:
     """Before the work, not after it. The run's own folder is made with the run."""
-    if csv and csv.parent != out and not csv.parent.is_dir():
+    if csv and not csv.parent.is_dir() and not (out and csv.parent.absolute() == out.absolute()):
         raise ValueError(f"there is no folder {csv.parent} to write {csv.name} to")
 
 
