@@ -112,7 +112,7 @@ def frames(page: Page, port: int, seconds: float = 4.0) -> float:
         """async (milliseconds) => {
             const seen = new Set(), until = performance.now() + milliseconds;
             while (performance.now() < until) {
-                seen.add(document.querySelectorAll('.k-sum img')[2]?.src);
+                seen.add(document.querySelector('[data-testid=stProgress]')?.innerText);
                 await new Promise(requestAnimationFrame);
             }
             return seen.size;
