@@ -115,38 +115,37 @@ def fooled_within(rows: pd.DataFrame, norm: str) -> go.Figure:
     return figure
 
 
-def errors_by(summary: pd.DataFrame, budget: str) -> go.Figure | None:
-    """Attacked error against an option, one of BUDGETS, with intervals; None unless an attack has run with several."""
-    curves: dict[str, list[tuple[float, Line]]] = {}
+def curves(summary: pd.DataFrame, budget: str) -> dict[str, pd.DataFrame]:
+    """The lines of a summary that differ in nothing but an option, one of BUDGETS, in its order and under `budget`."""
+    found: dict[str, list[dict[Any, Any]]] = {}
     for line in _lines(summary):
         options = json.loads(line["options"])
         if budget in options:
             value = options.pop(budget)
             words = attack_words(line | {"options": json.dumps(options)})
-            curves.setdefault(f"{words}: {line['crafted_on']} → {line['evaluated_on']}", []).append((value, line))
+            name = f"{words}: {line['crafted_on']} → {line['evaluated_on']}"
+            found.setdefault(name, []).append(line | {"budget": value})
+    return {name: pd.DataFrame(lines).sort_values("budget") for name, lines in found.items() if len(lines) > 1}
+
+
+def errors_by(summary: pd.DataFrame, budget: str) -> go.Figure:
+    """Attacked error against an option that was varied, with 95 % intervals: the `curves`."""
     figure = go.Figure()
-    for name, points in curves.items():
-        if len(points) < 2:
-            continue
-        number, ordered = len(figure.data), sorted(points, key=lambda point: point[0])
-        table = pd.DataFrame([line for _, line in ordered])
+    for number, (name, lines) in enumerate(curves(summary, budget).items()):
         figure.add_scatter(
             name=name,
-            x=[value for value, _ in ordered],
-            y=table["attacked_error"],
-            error_y=_ends(table, "attacked_error"),
+            x=lines["budget"],
+            y=lines["attacked_error"],
+            error_y=_ends(lines, "attacked_error"),
             mode="lines+markers",
             line={"color": _colour(number), "dash": DASHES[number % len(DASHES)], "width": 3},
             marker={"symbol": SYMBOLS[number % len(SYMBOLS)], "size": 9},
             hovertemplate="%{x}: %{y:.1%}<extra></extra>",
         )
-    _layout(
-        figure,
-        260 + 20 * len(figure.data),
-        xaxis={"title": budget.replace("_", " "), "rangemode": "tozero", "fixedrange": True},
-    )
+    title = {"title": budget.replace("_", " "), "rangemode": "tozero", "fixedrange": True}
+    _layout(figure, 260 + 20 * len(figure.data), xaxis=title)
     figure.update_layout(yaxis=PERCENT | {"title": "error"})
-    return figure if figure.data else None
+    return figure
 
 
 def beside_the_paper(lines: pd.DataFrame) -> go.Figure:

@@ -295,19 +295,19 @@ def shown(run):
 
 
 def test_a_finished_run_is_counted_and_every_table_names_both_models():
-    run = finished(fgsm(options=FGSM, stop=20))
+    run = finished(fgsm(options=FGSM, stop=20), fgsm(options=FGSM | {"epsilon": 0.1}, stop=20))
     app = shown(run)
     summary, rows = (frame.value for frame in app.dataframe)
     expected = summaries.report(summaries.summarise(run.rows()))
     pd.testing.assert_frame_equal(summary, expected, check_dtype=False)
     assert {"crafted on", "evaluated on"} <= set(summary.columns) & set(rows.columns)
-    assert len(rows) == 2 * 20
+    assert len(rows) == 2 * 2 * 20
     assert len(app.get("plotly_chart")) == 1
     assert "evaluated on the keyed classifier mnist-table1-keyed" in words(app.markdown)
     assert "evaluated on the classical classifier mnist-table1-classical" in words(app.markdown)
     labels = {element.proto.label for element in app.get("download_button")}
     assert labels == {"Rows (.csv)", "Summary (.csv)", "Manifest (.json)", "Figures (.html)"}
-    for name in (batch_results.SIZES, batch_results.WITHIN):
+    for name in (batch_results.SIZES, batch_results.WITHIN, "By epsilon"):
         app.segmented_control(key="batch_figure").set_value(name).run()
         assert not app.exception
 
@@ -369,7 +369,8 @@ def test_outcomes_are_those_of_the_verdict():
 @pytest.mark.parametrize("split", ["test", "uploaded"])
 def test_play_opens_on_the_same_image_and_attack_and_says_the_same(split):
     given = {} if split == "test" else {"uploaded": uploaded("3/a.png", "3/b.png")}
-    run = finished(fgsm(options=FGSM | {"epsilon": 0.4}, stop=2, split=split), **given)
+    options = {"perturb_all": True} if split == "test" else {"perturb_all": True, "epsilon": 0.4}  # or the default
+    run = finished(fgsm(options=options, stop=2, split=split), **given)
     row = run.rows().iloc[-1]
     link = batch_rows.play_address(run, row, batch_rows._image(run, row))
     app = opened(**{name: values[0] for name, values in parse_qs(urlsplit(link).query).items()})

@@ -87,8 +87,8 @@ def test_the_error_is_drawn_against_what_was_varied_and_against_nothing_else(row
     figure = plots_runs.errors_by(summary, "epsilon")
     assert {line.name for line in figure.data} == {f"FGSM: {MODELS[0]} → {model}" for model in MODELS}
     assert all(list(line.x) == [0.1, 0.2] for line in figure.data)
-    assert plots_runs.errors_by(summary, "max_queries") is None
-    assert plots_runs.errors_by(summary[summary["options"].str.contains("0.1")], "epsilon") is None
+    assert plots_runs.curves(summary, "max_queries") == {}
+    assert plots_runs.curves(summary[summary["options"].str.contains("0.1")], "epsilon") == {}
 
 
 def test_no_line_is_black_which_a_dark_page_hides(rows):

@@ -1,6 +1,7 @@
 """What a run has found: the summary, the figures, the files to take away."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -15,7 +16,7 @@ from kerckhoffs.ui.runner import Status
 
 UPDATES = 20  # summaries of a running run, at most: each reads all that is done
 
-Figures = dict[str, go.Figure]
+Figures = dict[str, Callable[[], go.Figure]]
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -86,7 +87,7 @@ def figures(counted: pd.DataFrame, all_rows: pd.DataFrame) -> str:
         label_visibility="collapsed",
     )
     assert name is not None
-    st.plotly_chart(shown[name], key=f"batch_chart_{name}", config={"displayModeBar": False}, alt=name)
+    st.plotly_chart(shown[name](), key=f"batch_chart_{name}", config={"displayModeBar": False}, alt=name)
     st.caption(SAYS.get(name, "Error after the attack, with its 95 % interval, for each value that was tried."))
     return norm
 
@@ -100,15 +101,15 @@ SAYS = {
 
 
 def drawn(counted: pd.DataFrame, all_rows: pd.DataFrame, norm: str) -> Figures:
-    """The figures by their headings."""
+    """The figures by their headings, each drawn when it is called."""
     found: Figures = {
-        BY_MODEL: plots_runs.errors(counted),
-        SIZES: plots_runs.distortions(all_rows, norm),
-        WITHIN: plots_runs.fooled_within(all_rows, norm),
+        BY_MODEL: partial(plots_runs.errors, counted),
+        SIZES: partial(plots_runs.distortions, all_rows, norm),
+        WITHIN: partial(plots_runs.fooled_within, all_rows, norm),
     }
     for budget in BUDGETS:
-        if curve := plots_runs.errors_by(counted, budget):
-            found[f"By {budget.replace('_', ' ')}"] = curve
+        if plots_runs.curves(counted, budget):
+            found[f"By {budget.replace('_', ' ')}"] = partial(plots_runs.errors_by, counted, budget)
     return found
 
 
@@ -119,7 +120,12 @@ def downloads(run: Run, counted: pd.DataFrame, draw: Callable[[], Figures]) -> N
         ("Rows (.csv)", lambda: csv(run.rows()), f"{name}-rows.csv", "text/csv"),
         ("Summary (.csv)", lambda: csv(counted), f"{name}-summary.csv", "text/csv"),
         ("Manifest (.json)", lambda: (run.folder / MANIFEST).read_text(), f"{name}.json", "application/json"),
-        ("Figures (.html)", lambda: plots_runs.html(draw(), name), f"{name}-figures.html", "text/html"),
+        (
+            "Figures (.html)",
+            lambda: plots_runs.html({title: figure() for title, figure in draw().items()}, name),
+            f"{name}-figures.html",
+            "text/html",
+        ),
     )
     with st.container(horizontal=True, gap="small"):
         for label, content, file_name, kind in files:

@@ -1,5 +1,6 @@
 """The rows of a run, one by one: a table to sort and choose from, and what each model said of the chosen image."""
 
+import json
 from urllib.parse import urlencode
 
 import numpy as np
@@ -142,12 +143,12 @@ def _image(run: Run, row: pd.Series) -> Tensor | None:
 def play_address(run: Run, row: pd.Series, image: Tensor) -> str:
     """The address of Play with this image and this attack; "" where Play does not have it."""
     card, attack = run.cards[row["crafted_on"]], ATTACKS[row["attack"]]
-    experiment = next(each for each in run.experiments if each.named_options() == row["options"])
+    options = {option.name: option.default for option in attack.options} | json.loads(row["options"])
     dial = DIALS[card.kind]
     if card.keyed and attack.access != "gradients":
         dial = "black-box"
     values = {"set": card.dataset, "network": card.classifier, "dial": dial, "attack": attack.id}
-    values |= {name: str(value).lower() for name, value in experiment.options.items() if name != "perturb_all"}
+    values |= {name: str(value).lower() for name, value in options.items() if name != "perturb_all"}
     if row["split"] == UPLOADED:
         values |= {"image": "upload", "upload": pixels.encode(image), "meant": str(row["label"])}
     else:
