@@ -45,6 +45,9 @@ def test_a_batch_ends_survives_a_reload_and_is_seen_by_no_other_session(batch, v
         batch.get_by_role("button", name="Rows (.csv)").click()
     lines = download.value.path().read_text().splitlines()
     assert len(lines) == 1 + 2 * SAMPLES, "a row a sample and evaluated model"
+    with batch.expect_download() as download:
+        batch.get_by_role("button", name="Figures (.html)").click()
+    assert download.value.path().read_text().count("<h2>") == 3
 
     with batch.context.expect_page() as opened:
         batch.get_by_role("link", name="Open in Play").click()
