@@ -26,14 +26,15 @@ MILLISECONDS = 120_000  # a machine may be busy
 
 
 @pytest.fixture(scope="session")
-def address():
-    """The app on a free port."""
+def address(tmp_path_factory):
+    """The app on a free port, with a home of its own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
     command += ["--server.address=127.0.0.1", f"--server.port={port}"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    environment["KERCKHOFFS_HOME"] = str(tmp_path_factory.mktemp("home"))
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert any("URL:" in line for line in server.stdout), "the app ended before it served"
