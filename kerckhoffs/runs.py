@@ -254,6 +254,7 @@ def create(
         "command": command,
         "block": BLOCK,
         "experiments": experiments.to_json(what),
+        "specification": specification(what),
         "models": {name: {"sha256": cards[name].sha256, "key": cards[name].key_fingerprint} for name in names},
         "model_folder": str(Path(model_folder).absolute()) if model_folder else None,
         "uploaded": None,
@@ -286,6 +287,8 @@ def open_run(folder: str | Path) -> Run:
                 f"its format is {manifest['format']} with blocks of {manifest['block']}, not {FORMAT}, {BLOCK}"
             )
         what = experiments.from_json(manifest["experiments"])
+        if manifest["specification"] != specification(what):
+            raise ValueError("its experiments have changed since the run was begun; restore them, or begin anew")
         models = {name: str(entry["sha256"]) for name, entry in manifest["models"].items()}
         if {name for each in what for name in each.models} != set(models):
             raise ValueError("its models are not those of its experiments")
@@ -301,6 +304,11 @@ def open_run(folder: str | Path) -> Run:
         raise FileRefused(f"cannot read {path / SAMPLES}: {error.strerror}") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise FileRefused(f"{path / MANIFEST} is malformed or of another version: {error}") from error
+
+
+def specification(what: Sequence[Experiment]) -> str:
+    """The SHA-256 of what a run is about: blocks are numbered by it, so it must not change."""
+    return hashlib.sha256(json.dumps([BLOCK, experiments.to_json(what)], sort_keys=True).encode()).hexdigest()
 
 
 def find(id_: str) -> Run:

@@ -153,7 +153,7 @@ def test_a_model_that_changed_is_refused(run):
         _ = runs.Run(run.folder, run.id, "", run.experiments, changed, None, None).blocks
 
 
-@pytest.mark.parametrize("field", ["format", "block", "experiments", "models", "uploaded", "id"])
+@pytest.mark.parametrize("field", ["format", "block", "experiments", "specification", "models", "uploaded", "id"])
 def test_a_manifest_that_someone_changed_is_refused(run, field):
     path = run.folder / "manifest.json"
     manifest = json.loads(path.read_text())
@@ -163,6 +163,13 @@ def test_a_manifest_that_someone_changed_is_refused(run, field):
         path.write_text(json.dumps(changed))
         with pytest.raises(FileRefused, match="malformed|cannot read"):
             runs.open_run(run.folder)
+
+
+def test_a_run_whose_experiments_were_changed_is_refused(run):
+    path = run.folder / "manifest.json"
+    path.write_text(path.read_text().replace(f'"stop": {COUNT}', f'"stop": {COUNT - 1}'))
+    with pytest.raises(FileRefused, match="its experiments have changed since the run was begun"):
+        runs.open_run(run.folder)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 100_000])
