@@ -16,6 +16,7 @@ RUN pip install --no-cache-dir ${PIP_INDEX_OPTIONS} -r requirements.txt
 
 COPY .streamlit .streamlit
 COPY models models
+COPY results results
 COPY kerckhoffs kerckhoffs
 COPY pages pages
 COPY app.py README.md LICENSE ./

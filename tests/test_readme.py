@@ -3,12 +3,15 @@
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from kerckhoffs import paper, zoo
+from kerckhoffs import paper, summaries, table3, zoo
+from kerckhoffs.evaluate import COLUMNS
 from kerckhoffs.metrics import wilson
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
 
 
 def row(classical, keyed):
@@ -26,6 +29,32 @@ def test_the_table_of_errors_is_the_manifests():
     for card in cards.values():
         if not card.keyed:
             assert row(card, cards[card.twin]) in README.splitlines()
+
+
+def line_of_table3(line):
+    """A line of the README's Table 3, from the shipped result."""
+
+    def cell(name):
+        return summaries.percent(*(line[f"{name}_attacked{end}"] for end in ("", "_low", "_high")))
+
+    epsilon = re.search(r'"epsilon": ([0-9.]+)', line["options"])
+    title = table3.ROWS[line["row"]].title + (f", ε = {epsilon[1]}" if epsilon else "")
+    papers = [f"{100 * line[f'paper_{kind}_attacked']:.2f}" for kind in ("classical", "keyed")]
+    cells = [title, cell("classical"), papers[0], cell("keyed"), papers[1], cell("control"), line["verdict"]]
+    return f"| {' | '.join(cells)} |"
+
+
+def test_table_3_is_the_shipped_result():
+    lines = pd.read_csv(ROOT / "results" / "table3" / "summary.csv").to_dict("records")
+    assert {line["row"] for line in lines} <= set(table3.ROWS)
+    for line in lines:
+        assert line_of_table3(line) in README.splitlines()
+
+
+def test_the_shipped_summary_is_what_the_shipped_rows_say():
+    rows = pd.read_csv(ROOT / "results" / "table3" / "rows.csv.gz", dtype=COLUMNS)
+    summary = pd.read_csv(ROOT / "results" / "table3" / "summary.csv")
+    pd.testing.assert_frame_equal(table3.compare(rows), summary, check_dtype=False)
 
 
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)

@@ -89,11 +89,18 @@ class Again:
 
 
 def choices(lines: pd.DataFrame | None) -> list[Again]:
-    """The lines that can be made again: the shipped ones; where they are missing, each row with one target."""
+    """The lines that can be made again: the shipped ones, and each other row with one target."""
+    found = []
     if lines is not None:
-        return [Again(*each) for each in lines[["row", "options", "targets", "seed"]].itertuples(index=False)]
-    fgsm = json.dumps({"epsilon": table3.FGSM_EPSILON, "perturb_all": True}), "untargeted"
-    return [Again(name, *(fgsm if row.attack == "fgsm" else ("{}", "random")), 0) for name, row in ROWS.items()]
+        found = [Again(*each) for each in lines[["row", "options", "targets", "seed"]].itertuples(index=False)]
+    for name, row in ROWS.items():
+        if name not in {each.row for each in found}:
+            fgsm = {"epsilon": table3.FGSM_EPSILON, "perturb_all": True}
+            options, targets = (
+                (fgsm, "untargeted") if row.attack == "fgsm" else (table3.SHORT.get(row.attack, {}), "random")
+            )
+            found.append(Again(name, json.dumps(options), targets, 0))
+    return found
 
 
 def is_table3(experiments: Sequence[Experiment]) -> bool:
