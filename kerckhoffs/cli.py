@@ -4,20 +4,18 @@ Bad arguments end with status 2 and one line. A command reads its options, calls
 """
 
 import dataclasses
-import os
 import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
 
-import pandas as pd
 import torch
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from typer.exceptions import TyperException
 
-from kerckhoffs import bench, cli_runs, contestants, data, keys, train, zoo
+from kerckhoffs import bench, cli_runs, contestants, data, keys, runs, train, zoo
 from kerckhoffs.checks import check_choice
 from kerckhoffs.classifiers import CLASSIFIERS
 
@@ -229,7 +227,7 @@ def bench_command(
     Lists are comma-separated or repeated. Seconds, gradients and forwards are an example's. Success is judged here, in
     float32; a failure counts as infinite in the median, and is left out of the mean.
     """
-    field, missing = contestants.chosen(suite, _listed(attacks), _listed(peers))
+    field, missing = contestants.chosen(suite, cli_runs.listed(attacks), cli_runs.listed(peers))
     for library, specs in missing.items():
         print(f"left out: {', '.join(specs)}; {library} is not installed (benchmarks/README.md)", file=sys.stderr)
     for path in (csv, curve, plot):
@@ -256,23 +254,11 @@ def bench_command(
             print("stopped; what was measured before:", file=sys.stderr)
     print(bench.summary(results))
     if csv:
-        _write_csv(csv, bench.table(results, **conditions))
+        runs.write_atomically(csv, bench.table(results, **conditions).to_csv(index=False).encode())
     if curve:
-        _write_csv(curve, bench.security_curve(results))
+        runs.write_atomically(curve, bench.security_curve(results).to_csv(index=False).encode())
     if plot:
         from kerckhoffs import plots  # slow
 
         plots.security_curves(bench.security_curve(results)).write_html(plot)
     return 0 if len(results) == len(field) else 130
-
-
-def _listed(values: list[str] | None) -> list[str]:
-    """Comma-separated and repeated values as one list."""
-    return [name.strip() for value in values or [] for name in value.split(",")]
-
-
-def _write_csv(path: Path, frame: pd.DataFrame) -> None:
-    """Replace a file as a whole."""
-    temporary = path.with_name(path.name + ".part")
-    frame.to_csv(temporary, index=False)
-    os.replace(temporary, path)

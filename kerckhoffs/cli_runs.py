@@ -62,7 +62,7 @@ def evaluate_command(
         _alone(*grid, start or None, None if split == "test" else split)
         return _finish(runs.open_run(resume), workers, engine, address, csv, _summary)
     named = [contestants.read(spec) for spec in attack or []]
-    crafters, judges = _listed(crafted_on), _listed(evaluated_on)
+    crafters, judges = listed(crafted_on), listed(evaluated_on)
     for name, values in (("--attack", named), ("--crafted-on", crafters), ("--evaluated-on", judges)):
         if not values:
             raise ValueError(f"{name} is missing: name at least one, or --resume a run")
@@ -77,7 +77,7 @@ def evaluate_command(
         named,
         crafters,
         judges,
-        targets=_listed(targets) or ["untargeted"],
+        targets=listed(targets) or ["untargeted"],
         seeds=seed or [0],
         split=split,
         start=start,
@@ -109,7 +109,7 @@ def table3_command(
     if resume:
         _alone(rows, out)
         return _finish(runs.open_run(resume), workers, engine, address, csv, _table3)
-    chosen = _listed(rows) or list(table3.ROWS)
+    chosen = listed(rows) or list(table3.ROWS)
     if any(table3.ROWS[row].attack == "fgsm" for row in chosen if row in table3.ROWS):
         print(
             "looking for the epsilon at which FGSM's error on the classical classifier is the paper's", file=sys.stderr
@@ -129,7 +129,8 @@ def _alone(*others: object) -> None:
         raise ValueError("--resume goes on with what the run's manifest says: leave out what is to be evaluated")
 
 
-def _listed(values: list[str] | None) -> list[str]:
+def listed(values: list[str] | None) -> list[str]:
+    """Comma-separated and repeated values as one list."""
     return [name.strip() for value in values or [] for name in value.split(",")]
 
 

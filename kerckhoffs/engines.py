@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -126,9 +126,9 @@ def execute(
         raise ValueError(f"workers must be between 1 and {MOST_WORKERS}, but is {workers}")
     with run.writing(engine=engine, workers=workers):
         run.check()  # a damaged block is found before the work, not after it
-        done = set(run.shards())
-        waiting = [block for block in run.blocks if block.number not in done]
-        clock = _Clock(run, done)
+        blocks, done = run.blocks, set(run.shards())
+        waiting = [block for block in blocks if block.number not in done]
+        clock = _Clock(run.experiments, blocks, done)
         if on_progress:
             on_progress(clock.read())
         if not waiting:
@@ -147,9 +147,9 @@ def execute(
 class _Clock:
     """Examples done, and an estimate of the time that is left, from the first block of this session on."""
 
-    def __init__(self, run: Run, done: set[int]) -> None:
-        self._blocks = {block.number: block for block in run.blocks}
-        self._attack = {block.number: run.experiments[block.experiment].attack for block in run.blocks}
+    def __init__(self, experiments: Sequence[Experiment], blocks: Iterable[Block], done: set[int]) -> None:
+        self._blocks = {block.number: block for block in blocks}
+        self._attack = {number: experiments[block.experiment].attack for number, block in self._blocks.items()}
         self._done = set(done)
         self._before = self._work(done)
         self._began = time.monotonic()
