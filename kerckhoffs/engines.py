@@ -22,8 +22,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from kerckhoffs import evaluate, zoo
-from kerckhoffs.attacks import ATTACKS
+from kerckhoffs import costs, evaluate, zoo
 from kerckhoffs.checks import FileRefused, check_choice
 from kerckhoffs.evaluate import Samples
 from kerckhoffs.experiments import Block, Experiment
@@ -36,7 +35,6 @@ Made = tuple[Block, "pd.DataFrame | None"]
 
 ENGINES = ("local", "ray")
 MOST_WORKERS = 1024
-JUDGING = 10  # what judging an example costs, in gradients, roughly
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class Progress:
     Args:
         done, total: examples.
         seconds: since it was begun or resumed.
-        seconds_left: at the pace of this session, weighing each attack by its registered cost; None at first.
+        seconds_left: at the pace of this session, weighing what the attacks cost; None at first.
     """
 
     done: int
@@ -149,7 +147,9 @@ class _Clock:
 
     def __init__(self, experiments: Sequence[Experiment], blocks: Iterable[Block], done: set[int]) -> None:
         self._blocks = {block.number: block for block in blocks}
-        self._attack = {number: experiments[block.experiment].attack for number, block in self._blocks.items()}
+        self._costs = {
+            number: costs.work(experiments[each.experiment], each.examples) for number, each in self._blocks.items()
+        }
         self._done = set(done)
         self._before = self._work(done)
         self._began = time.monotonic()
@@ -157,9 +157,8 @@ class _Clock:
     def count(self, block: Block) -> None:
         self._done.add(block.number)
 
-    def _work(self, numbers: Iterable[int]) -> int:
-        """What blocks cost, in gradients or queries, roughly."""
-        return sum(self._blocks[n].examples * (ATTACKS[self._attack[n]].cost + JUDGING) for n in numbers)
+    def _work(self, numbers: Iterable[int]) -> float:
+        return sum(self._costs[number] for number in numbers)
 
     def read(self) -> Progress:
         spent, work = time.monotonic() - self._began, self._work(self._done)

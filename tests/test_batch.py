@@ -54,8 +54,8 @@ SLEEP = "import time; time.sleep(100)"
 
 
 def test_a_run_is_stopped_resumed_and_finished_without_losing_or_doubling_a_row():
-    slow = {"iterations": 300}  # seconds a block, so that the second one is still being made when it is stopped
-    run, work = begun(fgsm(attack="pgd", options=slow, stop=2 * experiments.BLOCK)), Runner()
+    slow, blocks = {"iterations": 100}, 6  # a second each: some are still to be made when the first is seen
+    run, work = begun(fgsm(attack="pgd", options=slow, stop=blocks * experiments.BLOCK)), Runner()
     assert work.status(run).state == "stopped"
     work.start(run)
     work.start(run)  # which is going on already
@@ -64,13 +64,13 @@ def test_a_run_is_stopped_resumed_and_finished_without_losing_or_doubling_a_row(
     until(lambda: not work.status(run).busy)
     halted = work.status(run)
     assert halted.state == "stopped"
-    assert (halted.done, halted.total) == (experiments.BLOCK, 2 * experiments.BLOCK)
+    assert experiments.BLOCK <= halted.done < halted.total == blocks * experiments.BLOCK
     first = run.shards()[0].read_bytes()
     work.start(run)
     until(lambda: work.status(run).state == "finished")
     assert run.shards()[0].read_bytes() == first
     made = run.rows(["index", "evaluated_on"])
-    assert made["index"].tolist() == [index for index in range(2 * experiments.BLOCK) for _ in range(2)]
+    assert made["index"].tolist() == [index for index in range(blocks * experiments.BLOCK) for _ in range(2)]
     assert set(made["evaluated_on"]) == {CLASSICAL, KEYED}
 
 
@@ -166,14 +166,6 @@ def test_a_run_that_another_process_writes_is_not_called_stopped():
 
 
 # --- How long it takes
-
-
-def test_the_effort_is_the_registered_cost_scaled_by_the_options_that_count():
-    assert batch_estimate.effort("fgsm", {"epsilon": 0.1}) == ATTACKS["fgsm"].cost
-    assert batch_estimate.effort("bim", {"iterations": 80}) == 2 * ATTACKS["bim"].cost
-    assert batch_estimate.effort("cw_l2", {"solver": "reference"}) == 9 * 1000
-    assert 25_000 < batch_estimate.effort("cw_l0", {"solver": "reference"}) < 45_000
-    assert 25_000 < batch_estimate.effort("cw_linf", {"solver": "reference"}) < 35_000
 
 
 def test_grids_that_are_too_large_or_too_long_are_refused_with_a_sentence():

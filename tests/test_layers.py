@@ -20,7 +20,7 @@ LAYERS = [
     },
     {
         f"kerckhoffs.{name}"
-        for name in ("attacks", "knowledge", "defences", "zoo", "data", "train", "uploads", "experiments")
+        for name in ("attacks", "knowledge", "defences", "zoo", "data", "train", "uploads", "experiments", "costs")
     },
     {
         "kerckhoffs",  # the version

@@ -8,7 +8,7 @@ on one image at a time: here each image has its own c, its own set of pixels, an
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import Attack, OnStep, Pursuit, fooled
+from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit, fooled
 from kerckhoffs.attacks.cw import (
     CONFIDENCE,
     SOLVER,
@@ -45,6 +45,7 @@ def cw_l0(
     confidence: float = 0.0,
     iterations: int = 500,
     starts: int = 2,
+    patience: int = 8,
     learning_rate: float = 1e-2,
     max_iterations: int = 1000,
     initial_const: float = 1e-3,
@@ -67,6 +68,7 @@ def cw_l0(
         confidence: kappa, by how many logits the wrong class must lead; >= 0.
         iterations: fast: gradients for each start of the first of its two parts; >= 2.
         starts: fast: descents with different thresholds, of which the best example goes on; 1 to 3.
+        patience: fast: failures in a row after which the second part is done with an image; 0 to 30.
         learning_rate: reference: Adam's, > 0.
         max_iterations: reference: gradient steps for each c at most; >= 1.
         initial_const: reference: the first c, > 0.
@@ -84,13 +86,22 @@ def cw_l0(
         confidence=confidence,
         iterations=iterations,
         starts=starts,
+        patience=patience,
         learning_rate=learning_rate,
         max_iterations=max_iterations,
         initial_const=initial_const,
     )
     pursuit = Pursuit(model, images, labels, targeted, on_step, confidence=confidence)
     if solver == "fast":
-        sparse(model, pursuit, targeted, confidence=confidence, iterations=iterations, starts=starts)
+        sparse(
+            model,
+            pursuit,
+            targeted,
+            confidence=confidence,
+            iterations=iterations,
+            starts=starts,
+            patience=patience,
+        )
     else:
         _descend(model, pursuit, targeted, confidence, learning_rate, max_iterations, initial_const)
     return pursuit.result()
@@ -178,6 +189,15 @@ CW_L0 = Attack(
         CONFIDENCE,
         iterations(500),
         starts(2, len(FIRST_THRESHOLDS)),
+        Option(
+            "patience",
+            int,
+            8,
+            "Failures in a row that end the search for pixels to spare; 0 leaves it out.",
+            low=0,
+            high=30,
+            when=("solver", "fast"),
+        ),
         learning_rate(1e-2),
         max_iterations(1000),
         initial_const(1e-3),

@@ -36,7 +36,7 @@ def cw_l2(
     solver: str = "fast",
     confidence: float = 0.0,
     iterations: int = 175,
-    starts: int = 2,
+    starts: int = 3,
     learning_rate: float = 1e-2,
     binary_search_steps: int = 9,
     max_iterations: int = 1000,
@@ -173,7 +173,7 @@ CW_L2 = Attack(
         SOLVER,
         CONFIDENCE,
         iterations(175),
-        starts(2, len(FIRST_STEPS[2])),
+        starts(3, len(FIRST_STEPS[2])),
         learning_rate(1e-2),
         Option(
             "binary_search_steps",
@@ -188,6 +188,6 @@ CW_L2 = Attack(
         initial_const(1e-3),
     ),
     source="Carlini and Wagner 2017, section 6.A; the paper, equations (5) and (6)",
-    cost=350,
+    cost=525,
     function=cw_l2,
 )

@@ -24,13 +24,21 @@ THRESHOLD_STEP = 0.01  # of the step size
 LAST_STEP = 0.1
 
 ROUNDS = 30  # moves of the search at most
-PATIENCE = 8  # failures in a row after which an image is done
 DROPS, ADDS = 24, 8  # how many pixels are tried for a place
+ROUND = 16
+"""The search's batches are multiples of it: torch keeps what it prepares for each size, hundreds of MiB for many."""
 NUDGE = 0.3  # what the search changes all its pixels by
 
 
 def sparse(
-    model: nn.Module, pursuit: Pursuit, targeted: bool, *, confidence: float, iterations: int, starts: int
+    model: nn.Module,
+    pursuit: Pursuit,
+    targeted: bool,
+    *,
+    confidence: float,
+    iterations: int,
+    starts: int,
+    patience: int,
 ) -> None:
     """Keep the successful example with the fewest changed pixels of each open image.
 
@@ -38,6 +46,7 @@ def sparse(
         confidence: by how many logits the wrong class must lead.
         iterations: gradients of the first part for each start; >= 2.
         starts: how many of FIRST_THRESHOLDS.
+        patience: failures in a row after which the search is done with an image; 0 leaves it out.
     """
     batches = chunks(pursuit, starts)
     length, total = iterations + ROUNDS, len(batches) * (iterations + ROUNDS)
@@ -45,7 +54,8 @@ def sparse(
         if _sigma_zero(model, pursuit, rows, targeted, confidence, iterations, starts, number * length, total):
             return
         found = rows[pursuit.size[rows] < torch.inf]
-        if len(found) and _Swaps(model, pursuit, found, targeted, confidence).run(number * length + iterations, total):
+        swaps = _Swaps(model, pursuit, found, targeted, confidence)
+        if len(found) and swaps.run(number * length + iterations, total, patience):
             return
 
 
@@ -91,10 +101,10 @@ class _Swaps:
         self.trial = pursuit.best[rows]  # (R, C, H, W)
         self.failures = torch.zeros_like(rows)  # in a row
 
-    def run(self, done: int, total: int) -> bool:
+    def run(self, done: int, total: int, patience: int) -> bool:
         """At most ROUNDS times: take a pixel out; where that fails, bring another in. True if the caller stopped it."""
         for number in range(ROUNDS):
-            going = (self.failures < PATIENCE) & (self.pursuit.size[self.rows] > 1)
+            going = (self.failures < patience) & (self.pursuit.size[self.rows] > 1)
             self.rows, self.trial, self.failures = self.rows[going], self.trial[going], self.failures[going]
             if len(self.rows) == 0:
                 break
@@ -151,7 +161,8 @@ class _Swaps:
 
     def slope(self, x: Tensor, rows: Tensor) -> Tensor:
         """The margin's gradient at x, both (R, C, H, W)."""
-        return margin_slope(self.model, x, self.pursuit.labels[rows], self.targeted, self.confidence)[1]
+        x, labels = _rounded_up(x), _rounded_up(self.pursuit.labels[rows])
+        return margin_slope(self.model, x, labels, self.targeted, self.confidence)[1][: len(rows)]
 
     def pick(self, guesses: Tensor, rows: Tensor, allowed: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Of guesses (R, G, C, H, W) those with the least margin, (R, C, H, W), and which of them fool, (R,)."""
@@ -159,7 +170,7 @@ class _Swaps:
         parts = []
         with torch.no_grad():
             for x, aims in zip(guesses.flatten(0, 1).split(CHUNK), labels.split(CHUNK), strict=True):
-                logits = self.model(x)
+                logits = self.model(_rounded_up(x))[: len(x)]
                 margin = margins(logits, aims, self.targeted)
                 fools = beaten(margin, logits, self.confidence)
                 parts.append(torch.where(fools, margin + self.confidence, (margin + self.confidence).clamp_min(0)))
@@ -168,6 +179,13 @@ class _Swaps:
             margin = margin.masked_fill(~allowed, torch.inf)
         least, which = margin.min(1)
         return guesses[torch.arange(len(rows), device=rows.device), which], least < 0
+
+
+def _rounded_up(batch: Tensor) -> Tensor:
+    """A batch (R, ...) with as many more, all zero, as make R a multiple of ROUND; a small one as it is."""
+    if len(batch) <= ROUND:
+        return batch
+    return torch.cat((batch, batch.new_zeros(-len(batch) % ROUND, *batch.shape[1:])))
 
 
 def _place(x: Tensor, other: Tensor, place: Tensor) -> Tensor:

@@ -96,9 +96,7 @@ def choices(lines: pd.DataFrame | None) -> list[Again]:
     for name, row in ROWS.items():
         if name not in {each.row for each in found}:
             fgsm = {"epsilon": table3.FGSM_EPSILON, "perturb_all": True}
-            options, targets = (
-                (fgsm, "untargeted") if row.attack == "fgsm" else (table3.SHORT.get(row.attack, {}), "random")
-            )
+            options, targets = (fgsm, "untargeted") if row.attack == "fgsm" else (table3.SHORT[row.attack], "random")
             found.append(Again(name, json.dumps(options), targets, 0))
     return found
 

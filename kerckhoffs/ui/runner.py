@@ -18,8 +18,8 @@ from typing import Literal
 
 import streamlit as st
 
+from kerckhoffs import costs
 from kerckhoffs.runs import Run
-from kerckhoffs.ui.batch_estimate import work
 from kerckhoffs.ui.page import ROOT
 
 AT_ONCE = 2
@@ -190,7 +190,8 @@ class Runner:
 
 def done_work(run: Run, numbers: Collection[int]) -> float:
     """What some blocks cost, in gradients."""
-    return sum(work(run.experiments[each.experiment], each.examples) for each in run.blocks if each.number in numbers)
+    of = run.experiments
+    return sum(costs.work(of[each.experiment], each.examples) for each in run.blocks if each.number in numbers)
 
 
 def _left(attempt: Attempt, run: Run, done: Collection[int]) -> float | None:
