@@ -109,12 +109,12 @@ with sentences():
         link.leave(address(experiment))
         example = live.show(experiment)
         with panel(4, "The key at work", "key"):
-            key_at_work(experiment, experiment.image if example is None else example)
+            key_at_work(experiment, example)
         with panel(5, "Take it away", "takeaway"):
-            if example is None:
-                st.caption("When the attack has run, its example can be downloaded here.")
-            else:
+            if example.made:
                 takeaway(experiment, example)
+            else:
+                st.caption("When the attack has run, its example can be downloaded here.")
     else:
         link.leave({"image": st.session_state["source"]})
         st.info("There is no image yet: draw one, or upload one.", icon=":material/draw:")

@@ -1,6 +1,7 @@
 """Measures: distances between images, and the interval of an error."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from torch import Tensor
 
@@ -34,6 +35,7 @@ def distances(images: Tensor, adversarial: Tensor) -> Distances:
     )
 
 
+@lru_cache(maxsize=10_000)  # a page asks for the same few at every change
 def wilson(wrong: int, total: int, level: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval of an error of `wrong` among `total` independent examples, in [0, 1].
 

@@ -115,9 +115,13 @@ def test_attacks_know_nothing_of_keys_defences_or_evaluation(path):
     assert {part(name) for name in ours(path)} <= {"kerckhoffs.attacks", "kerckhoffs.checks"}
 
 
+# A benchmark that speaks to the app as a browser does.
+BROWSERS = {"benchmarks.sessions"}
+
+
 @every_source
 def test_only_the_pages_and_what_they_share_import_streamlit(path):
-    if part(module(path)) not in ("app", "pages", "kerckhoffs.ui"):
+    if part(module(path)) not in ("app", "pages", "kerckhoffs.ui") and module(path) not in BROWSERS:
         assert "streamlit" not in top_packages(path.read_text())
 
 

@@ -98,7 +98,7 @@ def test_a_png_holds_the_image_in_256_greys(tmp_path):
 def test_rounding_that_undoes_an_example_is_said():
     made = experiment(attack="cw_l2", knowledge="white-box", options=(("iterations", 60),))
     adversarial = craft(made)(None)
-    sentence = takeaway.rounding(made, adversarial)
+    sentence = takeaway.rounding(made, compare(made, adversarial))
     rounded = pixels.decode(pixels.encode(adversarial))
     before, after = (compare(made, image)["keyed"].verdict.after for image in (adversarial, rounded))
     assert f"keyed {after}" in sentence

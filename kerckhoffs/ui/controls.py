@@ -163,12 +163,13 @@ def sample(images: Tensor, labels: Tensor, classes: Sequence[str], prefix: str, 
                 type="primary" if index == state[chosen_key] else "secondary",
             )
         st.button("›", key=f"{prefix}_next", on_click=turn, args=(1,), help="More samples of this class")
-    st.html(_thumbnail_style(prefix, images, shown))
+    st.html(_thumbnail_style(prefix, images, tuple(shown)))
     chosen: int = state[chosen_key]
     return chosen
 
 
-def _thumbnail_style(prefix: str, images: Tensor, shown: Sequence[int]) -> str:
+@st.cache_data(max_entries=400, show_spinner=False)
+def _thumbnail_style(prefix: str, _images: Tensor, shown: tuple[int, ...]) -> str:
     """Put each sample's picture on its button. The words stay, for those who do not see."""
     rules = [
         f'[class*="st-key-{prefix}_thumb_"] button {{ width: 44px; height: 44px; min-height: 44px; padding: 0;'
@@ -178,6 +179,6 @@ def _thumbnail_style(prefix: str, images: Tensor, shown: Sequence[int]) -> str:
         f'[class*="st-key-{prefix}_thumb_"] button:focus-visible {{ outline: 3px solid {plots.AFTER}; }}'
     ]
     for slot, index in enumerate(shown):
-        picture = plots.data_uri(plots.grey(images[index], upscale=1))
+        picture = plots.data_uri(plots.grey(_images[index], upscale=1))
         rules.append(f".st-key-{prefix}_thumb_{slot} button {{ background-image: url({picture}); }}")
     return f"<style>{''.join(rules)}</style>"

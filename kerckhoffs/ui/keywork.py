@@ -15,6 +15,7 @@ from kerckhoffs import plots, transforms
 from kerckhoffs.data import DATASETS
 from kerckhoffs.evaluate import percent, predict
 from kerckhoffs.keys import Key
+from kerckhoffs.ui.live import Example
 from kerckhoffs.ui.play import Experiment, card, model
 
 FOLLOWED = 16  # pixels
@@ -94,21 +95,23 @@ export default function ({data, parentElement}) {
 _component = st.components.v2.component("kerckhoffs_keywork", html=HTML, css=CSS, js=JS)
 
 
-def key_at_work(experiment: Experiment, adversarial: Tensor) -> None:
+def key_at_work(experiment: Experiment, example: Example) -> None:
     """The image, or the perturbed one, through P with the defender's key or with a wrong one, and what is then read."""
-    keyed = model(experiment.model_id("keyed"))
+    keyed, reading = model(experiment.model_id("keyed")), example.readings["keyed"]
     left, right = st.columns([2, 1], gap="medium", vertical_alignment="center")
     with right:
         what = st.segmented_control("Picture", PICTURES, default=PICTURES[0], required=True, key="key_picture")
         whose = st.segmented_control("Key", KEYS, default=KEYS[0], required=True, key="key_whose")
-        shown = experiment.image if what == PICTURES[0] else adversarial
-        permute = keyed.view if whose == KEYS[0] else wrong_transform(experiment.model_id("keyed"))
+        shown = experiment.image if what == PICTURES[0] else example.image
+        permute, said = keyed.view, reading.before if what == PICTURES[0] else reading.after
+        if whose != KEYS[0]:
+            permute = wrong_transform(experiment.model_id("keyed"))
+            said = predict(keyed.classifier, permute(shown))[0].tolist()
         view = permute(shown)
-        probabilities = predict(keyed.classifier, view)[0]
-        read = DATASETS[experiment.dataset].classes[int(probabilities.argmax())]
+        read = DATASETS[experiment.dataset].classes[said.index(max(said))]
         st.markdown(
             f"Behind {whose}, the network that was trained behind the defender's key reads **{read}** "
-            f"({percent(float(probabilities.max()))})."
+            f"({percent(max(said))})."
         )
         st.caption(
             f"P moves pixels and changes none: every distance is the same before and after it. {FOLLOWED} of the "

@@ -1,5 +1,8 @@
 """An attack on the page: what is quick runs at once, the rest in a worker, shown as it goes, and replayed after."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import streamlit as st
 from torch import Tensor
 
@@ -7,8 +10,8 @@ from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.ui import panels
 from kerckhoffs.ui.consequences import consequence
 from kerckhoffs.ui.jobs import Job, keep_one
-from kerckhoffs.ui.page import sentences
-from kerckhoffs.ui.play import Experiment, compare, craft
+from kerckhoffs.ui.page import one_thread, sentences
+from kerckhoffs.ui.play import Experiment, Reading, compare, craft
 
 FRAME_SECONDS = 0.12  # between two pictures of a running attack
 
@@ -35,20 +38,31 @@ def run_button(experiment: Experiment) -> None:
         st.session_state["job_of"] = experiment
 
 
-def show(experiment: Experiment) -> Tensor | None:
-    """Draw what there is of the attack; returns its example (1, C, H, W), None while there is none."""
+@dataclass(frozen=True)
+class Example:
+    """An attack's result, (1, C, H, W), and what the classifiers say of it; the clean image while there is none."""
+
+    image: Tensor
+    readings: Mapping[str, Reading]
+    made: bool
+
+
+def show(experiment: Experiment) -> Example:
+    """Draw what there is of the attack; returns its example."""
     if ATTACKS[experiment.attack].cost == 1:
         result = craft(experiment)(None)
-        draw(experiment, result, "done")
-        return result
+        return Example(result, draw(experiment, result, "done"), made=True)
     job = current(experiment)
     running = job is not None and not job.done
     st.fragment(watch, run_every=FRAME_SECONDS if running else None)(experiment, job, running)
-    return job.result() if job is not None and job.done else None
+    made = job.result() if job is not None and job.done else None
+    image = experiment.image if made is None else made
+    return Example(image, compare(experiment, image), made=made is not None)
 
 
 def watch(experiment: Experiment, job: Job | None, polling: bool) -> None:
     """Draw a job's newest step, or its result. A fragment: it runs alone while it polls."""
+    one_thread()
     with sentences():
         if job is None:
             name = ATTACKS[experiment.attack].name
@@ -57,10 +71,10 @@ def watch(experiment: Experiment, job: Job | None, polling: bool) -> None:
         elif not job.done:
             _progress(experiment, job)
             draw(experiment, experiment.image if job.step is None else job.step.current, "running")
-        elif polling:
-            st.rerun()  # draw the whole page once more, without polling
         else:
             _replay(experiment, job)
+            if polling:
+                st.rerun()  # draw the whole page once more, without polling
 
 
 def _progress(experiment: Experiment, job: Job) -> None:
@@ -101,9 +115,10 @@ def _replay(experiment: Experiment, job: Job) -> None:
         draw(experiment, steps[at].current, "replay")
 
 
-def draw(experiment: Experiment, adversarial: Tensor, stage: panels.Stage) -> None:
-    """The pictures, what both classifiers say, and what follows."""
+def draw(experiment: Experiment, adversarial: Tensor, stage: panels.Stage) -> Mapping[str, Reading]:
+    """The pictures, what both classifiers say, and what follows; returns what they say."""
     readings = compare(experiment, adversarial)
     panels.comparison(experiment, adversarial, readings, stage)
     if stage == "done":
         st.markdown(consequence(experiment, readings))
+    return readings

@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 
 import streamlit as st
+import torch
 
 from kerckhoffs import plots
 
@@ -58,6 +59,7 @@ STYLE = """
 
 def start(title: str, heading: str = "") -> None:
     """Set the page up; the first call of every page. A heading stands in the row of the navigation."""
+    one_thread()
     st.set_page_config(page_title=f"{title} · Kerckhoffs", page_icon="🔑", layout="wide")
     st.html(STYLE)
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="navigation"):
@@ -65,6 +67,14 @@ def start(title: str, heading: str = "") -> None:
             st.title(heading, anchor=False, width="content")
         for path, label, icon in PAGES:
             st.page_link(path, label=label, icon=icon)
+
+
+def one_thread() -> None:
+    """Let torch work in this thread alone; every run of a page or of a fragment is a new thread and has to say so.
+
+    For one image more threads cost more than they do: each new thread would start helpers of its own.
+    """
+    torch.set_num_threads(1)
 
 
 @contextmanager

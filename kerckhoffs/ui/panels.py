@@ -25,20 +25,23 @@ def comparison(experiment: Experiment, adversarial: Tensor, readings: Mapping[st
     """Two columns, classical and keyed: image + perturbation = adversarial image as seen, verdict, probabilities."""
     factor = plots.gain(readings["classical"].adversarial_view - readings["classical"].clean_view)
     classes = DATASETS[experiment.dataset].classes
-    for column, kind in zip(st.columns(2, gap="medium"), KINDS, strict=True):
-        with column, st.container(key=f"side_{kind}"):
+    columns = dict(zip(KINDS, st.columns(2, gap="medium"), strict=True))
+    sides = {kind: columns[kind].container(key=f"side_{kind}") for kind in KINDS}
+    for kind in KINDS:
+        with sides[kind]:
             _heading(experiment.card(kind), kind)
             st.html(equation(readings[kind], kind, factor))
             _verdict(readings[kind], classes, stage)
-            reading = readings[kind]
-            bars = plots.Probabilities(reading.before, reading.after, reading.verdict.label, experiment.target)
-            st.plotly_chart(
-                plots.probabilities(bars, classes),
-                key=f"bars_{kind}",
-                config={"displayModeBar": False},
-                alt=f"Probabilities of the ten classes by the {kind} classifier, clean and adversarial",
-            )
     _size(experiment.image, adversarial, factor)
+    for kind in KINDS:  # last, as a browser takes longest for them
+        reading = readings[kind]
+        bars = plots.Probabilities(reading.before, reading.after, reading.verdict.label, experiment.target)
+        sides[kind].plotly_chart(
+            plots.probabilities(bars, classes),
+            key=f"bars_{kind}",
+            config={"displayModeBar": False},
+            alt=f"Probabilities of the ten classes by the {kind} classifier, clean and adversarial",
+        )
 
 
 def _heading(card: ModelCard, kind: str) -> None:

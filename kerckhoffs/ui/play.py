@@ -8,7 +8,7 @@ import streamlit as st
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs import data, images, zoo
+from kerckhoffs import data, images, plots, zoo
 from kerckhoffs.attacks import ATTACKS, OnStep
 from kerckhoffs.checks import check_choice
 from kerckhoffs.classifiers import CLASSIFIERS
@@ -91,9 +91,7 @@ def craft(experiment: Experiment) -> Callable[[OnStep | None], Tensor]:
     attacked, image = model(experiment.crafted_on), experiment.image
     targeted = experiment.target is not None
     aim = torch.tensor([experiment.target if targeted else experiment.label])
-    shown = experiment.value if experiment.source == "sample" else ""
-    others = [i for i in range(TRAINING_SAMPLES + 1) if str(i) != shown][:TRAINING_SAMPLES]
-    every_image, every_label = samples(experiment.dataset)
+    training = _training(experiment) if attack.kind == "universal" else None
 
     def run(on_step: OnStep | None) -> Tensor:
         return attack.run(
@@ -102,7 +100,7 @@ def craft(experiment: Experiment) -> Callable[[OnStep | None], Tensor]:
             aim,
             targeted=targeted,
             generator=torch.Generator().manual_seed(experiment.seed),
-            training=(every_image[others], every_label[others]),
+            training=training,
             on_step=on_step,
             **dict(experiment.options),
         )
@@ -110,14 +108,29 @@ def craft(experiment: Experiment) -> Callable[[OnStep | None], Tensor]:
     return run
 
 
+def _training(experiment: Experiment) -> tuple[Tensor, Tensor]:
+    """Samples without the one that is shown, with their labels."""
+    shown = experiment.value if experiment.source == "sample" else ""
+    others = [i for i in range(TRAINING_SAMPLES + 1) if str(i) != shown][:TRAINING_SAMPLES]
+    images, labels = samples(experiment.dataset)
+    return images[others], labels[others]
+
+
 @dataclass(frozen=True)
 class Reading:
-    """What one classifier sees and says: views (1, C, H, W), probabilities (K,), and the verdict."""
+    """What one classifier sees and says.
+
+    Args:
+        clean_view, adversarial_view: (1, C, H, W).
+        before, after, rounded: the ten probabilities, of the clean image, of the example, and of the example in 256
+            greys.
+    """
 
     clean_view: Tensor
     adversarial_view: Tensor
     before: list[float]
     after: list[float]
+    rounded: list[float]
     verdict: Verdict
 
 
@@ -125,7 +138,9 @@ def compare(experiment: Experiment, adversarial: Tensor) -> dict[str, Reading]:
     """Show the example to both classifiers, and to the one it was crafted on, judged in float32; by kind."""
     image, crafted = experiment.image, experiment.crafted_kind
     ids = {kind: experiment.model_id(kind) for kind in KINDS} | {crafted: experiment.crafted_on}
-    probabilities = {kind: predict(model(ids[kind]), torch.cat([image, adversarial])) for kind in ids}
+    rounded = torch.from_numpy(plots.grey(adversarial[0], upscale=1)).to(adversarial.dtype)[None, None] / 255
+    shown = torch.cat([image, adversarial, rounded])
+    probabilities = {kind: predict(model(ids[kind]), shown) for kind in ids}
     success = succeeded(int(probabilities[crafted][1].argmax()), experiment.label, experiment.target)
     return {
         kind: Reading(
@@ -133,6 +148,7 @@ def compare(experiment: Experiment, adversarial: Tensor) -> dict[str, Reading]:
             adversarial_view=model(ids[kind]).view(adversarial),
             before=probabilities[kind][0].tolist(),
             after=probabilities[kind][1].tolist(),
+            rounded=probabilities[kind][2].tolist(),
             verdict=Verdict(
                 crafted_on=f"{crafted} classifier",
                 evaluated_on=f"{kind} classifier",

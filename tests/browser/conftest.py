@@ -5,6 +5,8 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -25,8 +27,17 @@ FLAGS = [
 MILLISECONDS = 120_000  # a machine may be busy
 
 
+@dataclass(frozen=True)
+class Server:
+    """The app: where it is, the file of all that it says, and the home of what it keeps."""
+
+    address: str
+    log: Path
+    home: Path
+
+
 @pytest.fixture(scope="session")
-def address(tmp_path_factory):
+def server(tmp_path_factory):
     """The app on a free port, with a home of its own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -34,13 +45,20 @@ def address(tmp_path_factory):
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
     command += ["--server.address=127.0.0.1", f"--server.port={port}"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    environment["KERCKHOFFS_HOME"] = str(tmp_path_factory.mktemp("home"))
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as server:
+    folder = tmp_path_factory.mktemp("server")
+    app = Server(f"http://127.0.0.1:{port}", folder / "log", folder / "home")
+    environment["KERCKHOFFS_HOME"] = str(app.home)
+    with (
+        app.log.open("wb") as log,
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log) as process,
+    ):
         try:
-            assert any("URL:" in line for line in server.stdout), "the app ended before it served"
-            yield f"http://127.0.0.1:{port}"
+            while "URL:" not in app.log.read_text():
+                assert process.poll() is None, "the app ended before it served"
+                time.sleep(0.1)
+            yield app
         finally:
-            server.kill()  # Streamlit may wait for a closing connection for long
+            process.kill()  # Streamlit may wait for a closing connection for long
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +73,7 @@ def browser():
 
 
 @pytest.fixture
-def visit(browser, address):
+def visit(browser, server):
     """Open the app in a session of its own, at 1280x800; fails the test when a script of the page throws."""
     contexts, failures = [], []
 
@@ -65,7 +83,7 @@ def visit(browser, address):
         page = context.new_page()
         page.set_default_timeout(MILLISECONDS)
         page.on("pageerror", lambda error: failures.append(str(error)))
-        page.goto(f"{address}/{path}")
+        page.goto(f"{server.address}/{path}")
         return page
 
     yield open_page
