@@ -95,7 +95,7 @@ def table3_command(
     samples: Annotated[int, typer.Option(help="The first so many test samples; the paper's are 1000.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of the random targets.")] = 0,
     thorough: Annotated[
-        bool, typer.Option(help="The attacks with their defaults: twice the time, perturbations some 3 % smaller.")
+        bool, typer.Option(help="The attacks with their defaults: three times the time, smaller perturbations.")
     ] = False,
     out: Out = None,
     resume: Resume = None,
