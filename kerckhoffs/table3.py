@@ -26,8 +26,8 @@ SHORT: dict[str, dict[str, int]] = {
     "cw_linf": {"starts": 1},
     "cw_l0": {"starts": 1, "iterations": 200, "patience": 2},
 }
-"""Options with which the whole table takes half an hour on two cores. The perturbations come out some 3 % larger than
-with the defaults (benchmarks/README.md), which does not flatter the keyed classifier."""
+"""Options with which the whole table takes half an hour on two cores: a third of the defaults' gradients. The
+perturbations come out larger (benchmarks/README.md), which does not flatter the keyed classifier."""
 
 FGSM_EPSILON = 0.3
 EPSILON_STEP = 0.005  # how finely the other epsilon is looked for

@@ -55,6 +55,33 @@ def test_a_stopped_job_ends_at_its_next_step_with_the_best_so_far():
     assert torch.equal(job.result(), PICTURE + 2)
 
 
+def test_a_page_can_wait_for_the_first_step_or_the_end_but_not_for_long():
+    hold = threading.Event()
+
+    def slow(job):
+        job.on_step(step(1))
+        assert hold.wait(LIMIT)
+        return PICTURE
+
+    def without_a_step(job):
+        return PICTURE
+
+    pool = Jobs()
+    job = pool.submit(slow)
+    job.wait_for_step(LIMIT)
+    assert not job.done
+    assert job.step.done == 1
+    ended = pool.submit(without_a_step)
+    ended.wait_for_step(LIMIT)
+    finish(ended)
+    silent = pool.submit(lambda job: PICTURE if hold.wait(LIMIT) else None)
+    silent.wait_for_step(0.01)
+    assert silent.step is None
+    hold.set()
+    finish(job)
+    finish(silent)
+
+
 def test_a_job_that_no_page_asks_after_stops_by_itself(monkeypatch):
     now = [100.0]
     monkeypatch.setattr(jobs.time, "monotonic", lambda: now[0])

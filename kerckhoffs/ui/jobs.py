@@ -32,6 +32,7 @@ class Job:
     def __init__(self, work: Callable[["Job"], Tensor]) -> None:
         self._work = work
         self._stop = threading.Event()
+        self._begun = threading.Event()
         self._asked = time.monotonic()
         self._started: float | None = None
         self._step: Step | None = None
@@ -46,6 +47,7 @@ class Job:
         if self._seen % self._every == 0:
             self._steps.append(step)
         self._seen += 1
+        self._begun.set()
         if len(self._steps) > SNAPSHOTS:
             self._steps = self._steps[::2]
             self._every *= 2
@@ -54,11 +56,18 @@ class Job:
     def run(self) -> Tensor:
         """Do the work, in a worker."""
         self._started = time.monotonic()
-        return self._work(self)
+        try:
+            return self._work(self)
+        finally:
+            self._begun.set()
 
     def start(self, pool: ThreadPoolExecutor) -> None:
         """Put the work into the pool."""
         self._future = pool.submit(self.run)
+
+    def wait_for_step(self, seconds: float) -> None:
+        """Wait until there is a step to show, or the end, but no longer than this."""
+        self._begun.wait(seconds)
 
     def stop(self) -> None:
         """Ask the work to end with the best it has."""

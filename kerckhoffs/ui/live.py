@@ -14,6 +14,7 @@ from kerckhoffs.ui.page import one_thread, sentences
 from kerckhoffs.ui.play import Experiment, Reading, compare, craft
 
 FRAME_SECONDS = 0.12  # between two pictures of a running attack
+FIRST_SECONDS = 0.15  # that the page waits for the first of them, so that it need not be drawn once more for it
 
 
 def current(experiment: Experiment) -> Job | None:
@@ -34,7 +35,7 @@ def run_button(experiment: Experiment) -> None:
     current(experiment)
     if st.button(f"Run {attack.name}", type="primary", icon=":material/play_arrow:", width="stretch"):
         run = craft(experiment)
-        keep_one("job", lambda job: run(job.on_step))
+        keep_one("job", lambda job: run(job.on_step)).wait_for_step(FIRST_SECONDS)
         st.session_state["job_of"] = experiment
 
 
