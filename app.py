@@ -41,11 +41,11 @@ def panels_of_choice() -> Experiment | None:
             return None
         target = choose_target(dataset, chosen) if attack.targeted else None
         seed = st.session_state["seed"] if attack.random else 0
-        experiment = Experiment(
-            dataset, classifier, chosen.source, chosen.value, chosen.label, attack.id, options, target, knowledge, seed
-        )
-        live.run_button(experiment)
-    return experiment
+        if attack.cost == 1:
+            st.caption(f"{attack.name} takes one step: it runs at every change.")
+    return Experiment(
+        dataset, classifier, chosen.source, chosen.value, chosen.label, attack.id, options, target, knowledge, seed
+    )
 
 
 def choose_attack(knowledge: str) -> Attack:

@@ -71,7 +71,7 @@ class Probabilities:
     target: int | None
 
 
-def probabilities(shown: Probabilities, classes: Sequence[str], height: int = 130) -> go.Figure:
+def probabilities(shown: Probabilities, classes: Sequence[str]) -> go.Figure:
     """Bars of each class's probability, clean beside adversarial; the true class is marked ✓, the target ◎."""
     marks = ["✓ " if i == shown.label else "◎ " if i == shown.target else "" for i in range(len(classes))]
     names = [mark + name for mark, name in zip(marks, classes, strict=True)]
@@ -81,17 +81,21 @@ def probabilities(shown: Probabilities, classes: Sequence[str], height: int = 13
             "name": name,
             "x": names,
             "y": list(values),
-            "marker": {"color": colour, "pattern": {"shape": pattern, "solidity": 0.35}},
+            "marker": {"color": fill, "line": {"color": line, "width": 2}},
             "hovertemplate": "%{x}: %{y:.3f}<extra>" + name + "</extra>",
         }
-        for name, values, colour, pattern in (
-            ("clean", shown.before, BEFORE, "/"),
-            ("adversarial", shown.after, AFTER, ""),
+        for name, values, fill, line in (
+            ("clean", shown.before, "rgba(0, 0, 0, 0)", BEFORE),
+            ("adversarial", shown.after, AFTER, AFTER),
         )
     ]
+    # Drawn at every step of an attack. Plotly takes twice as long for bars with a pattern and for margins that it has
+    # to find by itself, so the clean bars are outlines, and the margins say how much room the names of classes need.
+    short = max(map(len, classes)) < 3
+    room = 24 if short else 64
     layout = {
-        "height": height,
-        "margin": {"l": 36, "r": 4, "t": 4, "b": 4},
+        "height": 106 + room,
+        "margin": {"l": 36, "r": 4, "t": 26, "b": room, "autoexpand": False},
         "bargap": 0.25,
         "bargroupgap": 0.05,
         "font": {"size": 14},
@@ -103,10 +107,10 @@ def probabilities(shown: Probabilities, classes: Sequence[str], height: int = 13
             "yanchor": "bottom",
             "font": {"size": 13},
         },
-        "yaxis": {"range": [0, 1], "tickvals": [0, 0.5, 1], "fixedrange": True},
-        "xaxis": {"type": "category", "fixedrange": True, "tickangle": 0 if max(map(len, classes)) < 3 else -35},
+        "yaxis": {"range": [0, 1], "tickvals": [0, 0.5, 1], "fixedrange": True, "automargin": False},
+        "xaxis": {"type": "category", "fixedrange": True, "tickangle": 0 if short else -35, "automargin": False},
     }
-    return go.Figure(bars, layout, _validate=False)  # drawn at every step of an attack: checking costs most of the time
+    return go.Figure(bars, layout, _validate=False)  # checking costs most of the time
 
 
 def error_curves(budgets: Sequence[float], wrong: Mapping[str, Sequence[float]], height: int = 240) -> go.Figure:

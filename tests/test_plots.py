@@ -58,7 +58,8 @@ def test_probabilities_show_both_distributions_and_mark_class_and_target():
     assert list(clean.y) == [0.9, 0.1, 0.0]
     assert list(adversarial.y) == [0.2, 0.7, 0.1]
     assert list(clean.x) == ["✓ a", "b", "◎ c"]
-    assert clean.marker.pattern.shape != adversarial.marker.pattern.shape, "never told apart by colour alone"
+    assert clean.marker.color != clean.marker.line.color, "never told apart by colour alone"
+    assert adversarial.marker.color == adversarial.marker.line.color
 
 
 def test_security_curves_have_a_step_line_an_attack_and_a_chart_a_norm():

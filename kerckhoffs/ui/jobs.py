@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import streamlit as st
@@ -68,6 +68,11 @@ class Job:
     def wait_for_step(self, seconds: float) -> None:
         """Wait until there is a step to show, or the end, but no longer than this."""
         self._begun.wait(seconds)
+
+    def wait_for_end(self, seconds: float) -> None:
+        """Wait until it has ended, but no longer than this."""
+        assert self._future is not None
+        wait([self._future], seconds)
 
     def stop(self) -> None:
         """Ask the work to end with the best it has."""

@@ -4,17 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
-from kerckhoffs.attacks import ATTACKS
+from kerckhoffs.attacks import ATTACKS, Step
 from kerckhoffs.ui import panels
 from kerckhoffs.ui.consequences import consequence
 from kerckhoffs.ui.jobs import Job, keep_one
 from kerckhoffs.ui.page import one_thread, sentences
 from kerckhoffs.ui.play import Experiment, Reading, compare, craft
 
-FRAME_SECONDS = 0.12  # between two pictures of a running attack
-FIRST_SECONDS = 0.15  # that the page waits for the first of them, so that it need not be drawn once more for it
+FRAME_SECONDS = 0.18  # between two pictures of a running attack
+FRAMES = 3  # in one run of the fragment: a run costs a browser as much as what it draws
+FIRST_SECONDS = 0.15  # that the page waits for the first picture, so that it need not be drawn once more for it
 
 
 def current(experiment: Experiment) -> Job | None:
@@ -24,19 +26,6 @@ def current(experiment: Experiment) -> Job | None:
             job.stop()
         st.session_state.pop("job_of", None)
     return st.session_state.get("job")
-
-
-def run_button(experiment: Experiment) -> None:
-    """The button that starts an attack which takes more than a moment."""
-    attack = ATTACKS[experiment.attack]
-    if attack.cost == 1:
-        st.caption(f"{attack.name} takes one step: it runs at every change.")
-        return
-    current(experiment)
-    if st.button(f"Run {attack.name}", type="primary", icon=":material/play_arrow:", width="stretch"):
-        run = craft(experiment)
-        keep_one("job", lambda job: run(job.on_step)).wait_for_step(FIRST_SECONDS)
-        st.session_state["job_of"] = experiment
 
 
 @dataclass(frozen=True)
@@ -52,74 +41,133 @@ def show(experiment: Experiment) -> Example:
     """Draw what there is of the attack; returns its example."""
     if ATTACKS[experiment.attack].cost == 1:
         result = craft(experiment)(None)
-        return Example(result, draw(experiment, result, "done"), made=True)
+        return Example(result, draw(panels.Comparison(experiment), experiment, result, "done"), made=True)
+    stage(experiment)
     job = current(experiment)
-    running = job is not None and not job.done
-    st.fragment(watch, run_every=FRAME_SECONDS if running else None)(experiment, job, running)
     made = job.result() if job is not None and job.done else None
     image = experiment.image if made is None else made
     return Example(image, compare(experiment, image), made=made is not None)
 
 
-def watch(experiment: Experiment, job: Job | None, polling: bool) -> None:
-    """Draw a job's newest step, or its result. A fragment: it runs alone while it polls."""
+@st.fragment
+def stage(experiment: Experiment) -> None:
+    """The attack's button, or its progress, or its replay, over the pictures. Pressing the button draws only this."""
     one_thread()
     with sentences():
+        job, at = current(experiment), None
+        strip = st.empty()
+        if job is None or job.done:
+            with strip.container():
+                pressed, at = _controls(experiment, job)
+            if pressed:
+                strip.empty()
+                job, at = _begin(experiment), None
+        polling = job is not None and not job.done
+        st.fragment(watch, run_every=FRAMES * FRAME_SECONDS if polling else None)(experiment, job, at, polling)
+
+
+def _controls(experiment: Experiment, job: Job | None) -> tuple[bool, Step | None]:
+    """What stands over an attack that is not running: its button, whether that was pressed, and the step to replay."""
+    name = ATTACKS[experiment.attack].name
+    button, words, slider = st.columns([1.2, 1.5, 2.3], vertical_alignment="center")
+    pressed = button.button(f"Run {name}", type="primary", icon=":material/play_arrow:", width="stretch")
+    if job is None:
+        words.caption(f"{name} has not run on this image with these settings.")
+        return pressed, None
+    steps = job.steps
+    ended = "Stopped: this is the best example it had." if job.stopped else "Finished."
+    if not steps:
+        words.caption(ended)
+        return pressed, None
+    with slider:
+        at = st.slider("Replay", 0, len(steps), len(steps), key=f"replay_{id(job)}", label_visibility="collapsed")
+    if at == len(steps):
+        words.caption(f"{ended} Replay {len(steps)} of its steps:")
+        return pressed, None
+    words.caption(f"Replay: step {steps[at].done} of {steps[at].total}.")
+    return pressed, steps[at]
+
+
+def _begin(experiment: Experiment) -> Job:
+    """Start the attack; returns when it has something to show, if that is soon."""
+    run = craft(experiment)
+    job = keep_one("job", lambda job: run(job.on_step))
+    st.session_state["job_of"] = experiment
+    job.wait_for_step(FIRST_SECONDS)
+    return job
+
+
+def watch(experiment: Experiment, job: Job | None, at: Step | None, polling: bool) -> None:
+    """Draw a job's newest steps, a step of its replay, or its result. A fragment: it runs alone while it polls."""
+    one_thread()
+    with sentences():
+        strip = st.empty()
+        view = panels.Comparison(experiment)
         if job is None:
-            name = ATTACKS[experiment.attack].name
-            st.caption(f"{name} has not run on this image with these settings: press “Run {name}”.")
-            draw(experiment, experiment.image, "clean")
-        elif not job.done:
-            _progress(experiment, job)
-            draw(experiment, experiment.image if job.step is None else job.step.current, "running")
+            draw(view, experiment, experiment.image, "clean")
+        elif at is not None:
+            draw(view, experiment, at.current, "replay")
+        elif job.done:
+            draw(view, experiment, _result(experiment, job), "done")
         else:
-            _replay(experiment, job)
-            if polling:
-                st.rerun()  # draw the whole page once more, without polling
+            with strip.container():
+                bar = _bar_and_stop(experiment, job)
+            view.chart(_newest(view, experiment, job))
+            for _ in range(FRAMES - 1):
+                job.wait_for_end(FRAME_SECONDS)
+                if job.done:
+                    strip.caption("Finished.")
+                    _pictures(view, experiment, _result(experiment, job), "done")
+                    break
+                bar.progress(*_progress(experiment, job))
+                _newest(view, experiment, job)
+        if polling and job is not None and job.done:
+            st.rerun()  # draw the whole page once more, without polling
 
 
-def _progress(experiment: Experiment, job: Job) -> None:
-    """A running job's bar, and a button that stops it."""
+def _bar_and_stop(experiment: Experiment, job: Job) -> DeltaGenerator:
+    """A running job's bar, which is returned, and the button that stops it."""
     bar, button = st.columns([6, 1], vertical_alignment="center", wrap=False)
-    step, left = job.step, job.seconds_left
-    if step is None or left is None:
-        bar.progress(0.0, "Waiting for a free worker")
-    else:
-        name = ATTACKS[experiment.attack].name
-        bar.progress(step.done / step.total, f"{name}: step {step.done} of {step.total}, {left:.0f} s left at most")
     if button.button("Stop", icon=":material/stop:", width="stretch"):
         job.stop()
+    return bar.progress(*_progress(experiment, job))
 
 
-def _replay(experiment: Experiment, job: Job) -> None:
-    """The result of an ended job, and its steps under a slider."""
-    result, steps = job.result(), job.steps
-    result = experiment.image if result is None else result
-    ended = "Stopped: this is the best example it had." if job.stopped else "Finished."
-    at = len(steps)
-    words, slider = st.columns([1, 2], vertical_alignment="center")
-    if steps:
-        with slider:
-            at = st.slider(
-                "Replay",
-                0,
-                len(steps),
-                at,
-                key=f"replay_{id(job)}",
-                label_visibility="collapsed",
-            )
-    replay = f" Replay {len(steps)} of its steps:" if steps else ""
-    words.caption(ended + replay if at == len(steps) else f"Replay: step {steps[at].done} of {steps[at].total}.")
-    if at == len(steps):
-        draw(experiment, result, "done")
-    else:
-        draw(experiment, steps[at].current, "replay")
+def _progress(experiment: Experiment, job: Job) -> tuple[float, str]:
+    """How far a running job is, as a share and in words."""
+    step, left = job.step, job.seconds_left
+    if step is None or left is None:
+        return 0.0, "Waiting for a free worker"
+    name = ATTACKS[experiment.attack].name
+    return step.done / step.total, f"{name}: step {step.done} of {step.total}, {left:.0f} s left at most"
 
 
-def draw(experiment: Experiment, adversarial: Tensor, stage: panels.Stage) -> Mapping[str, Reading]:
-    """The pictures, what both classifiers say, and what follows; returns what they say."""
+def _newest(view: panels.Comparison, experiment: Experiment, job: Job) -> Mapping[str, Reading]:
+    """Draw a running job's newest step; returns what the classifiers say of it."""
+    image = experiment.image if job.step is None else job.step.current
+    return _pictures(view, experiment, image, "running")
+
+
+def _result(experiment: Experiment, job: Job) -> Tensor:
+    """What an ended job made; the clean image if it was stopped before it began."""
+    result = job.result()
+    return experiment.image if result is None else result
+
+
+def _pictures(
+    view: panels.Comparison, experiment: Experiment, adversarial: Tensor, stage: panels.Stage
+) -> Mapping[str, Reading]:
     readings = compare(experiment, adversarial)
-    panels.comparison(experiment, adversarial, readings, stage)
+    view.draw(adversarial, readings, stage)
+    return readings
+
+
+def draw(
+    view: panels.Comparison, experiment: Experiment, adversarial: Tensor, stage: panels.Stage
+) -> Mapping[str, Reading]:
+    """The pictures, what both classifiers say, and what follows; returns what they say."""
+    readings = _pictures(view, experiment, adversarial, stage)
+    view.chart(readings)
     if stage == "done":
         st.markdown(consequence(experiment, readings))
     return readings

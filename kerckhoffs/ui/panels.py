@@ -5,6 +5,7 @@ from html import escape
 from typing import Literal
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
 from kerckhoffs import plots
@@ -21,27 +22,66 @@ Stage = Literal["clean", "running", "replay", "done"]
 """Whether the example is still the clean image, an attack's present attempt, an earlier one, or its result."""
 
 
-def comparison(experiment: Experiment, adversarial: Tensor, readings: Mapping[str, Reading], stage: Stage) -> None:
-    """Two columns, classical and keyed: image + perturbation = adversarial image as seen, verdict, probabilities."""
-    factor = plots.gain(readings["classical"].adversarial_view - readings["classical"].clean_view)
-    classes = DATASETS[experiment.dataset].classes
-    columns = dict(zip(KINDS, st.columns(2, gap="medium"), strict=True))
-    sides = {kind: columns[kind].container(key=f"side_{kind}") for kind in KINDS}
-    for kind in KINDS:
-        with sides[kind]:
-            _heading(experiment.card(kind), kind)
-            st.html(equation(readings[kind], kind, factor))
-            _verdict(readings[kind], classes, stage)
-    _size(experiment.image, adversarial, factor)
-    for kind in KINDS:  # last, as a browser takes longest for them
-        reading = readings[kind]
-        bars = plots.Probabilities(reading.before, reading.after, reading.verdict.label, experiment.target)
-        sides[kind].plotly_chart(
-            plots.probabilities(bars, classes),
-            key=f"bars_{kind}",
-            config={"displayModeBar": False},
-            alt=f"Probabilities of the ten classes by the {kind} classifier, clean and adversarial",
-        )
+class Comparison:
+    """Two columns, classical and keyed: image + perturbation = adversarial image as seen, verdict, probabilities.
+
+    All but the charts can be drawn several times in one run of a script: each part takes the place of the one before.
+    """
+
+    def __init__(self, experiment: Experiment) -> None:
+        self._experiment = experiment
+        self._parts: dict[str, DeltaGenerator] = {}
+        columns = st.columns(2, gap="medium")
+        self._sides = {kind: column.container(key=f"side_{kind}") for kind, column in zip(KINDS, columns, strict=True)}
+        self._below = st.container()
+        for kind, side in self._sides.items():
+            with side:
+                _heading(experiment.card(kind), kind)
+
+    def draw(self, adversarial: Tensor, readings: Mapping[str, Reading], stage: Stage) -> None:
+        """All but the charts."""
+        factor = plots.gain(readings["classical"].adversarial_view - readings["classical"].clean_view)
+        for kind, side in self._sides.items():
+            name = f"equation {kind}"
+            self._parts[name] = self._parts.get(name, side).html(equation(readings[kind], kind, factor))
+            name = f"verdict {kind}"
+            self._parts[name] = self._verdict(self._parts.get(name, side), readings[kind], stage)
+        said = _size(self._experiment.image, adversarial, factor)
+        self._parts["size"] = self._parts.get("size", self._below).caption(said)
+
+    def chart(self, readings: Mapping[str, Reading]) -> None:
+        """The charts of the probabilities; once in a run, and last, as a browser takes longest for them."""
+        classes = DATASETS[self._experiment.dataset].classes
+        for kind, side in self._sides.items():
+            reading = readings[kind]
+            bars = plots.Probabilities(reading.before, reading.after, reading.verdict.label, self._experiment.target)
+            side.plotly_chart(
+                plots.probabilities(bars, classes),
+                key=f"bars_{kind}",
+                config={"displayModeBar": False},
+                alt=f"Probabilities of the ten classes by the {kind} classifier, clean and adversarial",
+            )
+
+    def _verdict(self, place: DeltaGenerator, reading: Reading, stage: Stage) -> DeltaGenerator:
+        classes, verdict = DATASETS[self._experiment.dataset].classes, reading.verdict
+        read = f"{classes[verdict.after]} ({percent(verdict.confidence)})"
+        if stage != "done":
+            return place.info(
+                {
+                    "clean": f"Clean image, read as **{read}**.",
+                    "running": f"The attack is running; so far read as **{read}**.",
+                    "replay": f"At this step read as **{read}**; not the result.",
+                }[stage]
+            )
+        outcome = verdict.outcome()
+        show, icon = {
+            "fooled": (place.error, ":material/dangerous:"),
+            "still right": (place.success, ":material/shield:"),
+            "no evidence": (place.warning, ":material/help:"),
+            "was wrong before": (place.warning, ":material/block:"),
+        }[outcome]
+        arrow = f": {classes[verdict.before]} → {classes[verdict.after]}" if outcome == "fooled" else ""
+        return show(f"**{outcome.capitalize()}{arrow}.** {verdict.sentence(classes)}", icon=icon)
 
 
 def _heading(card: ModelCard, kind: str) -> None:
@@ -70,33 +110,10 @@ def equation(reading: Reading, kind: str, factor: float) -> str:
     return f'<div class="k-sum">{image}<span>+</span>{perturbation}<span>=</span>{adversarial}</div>'
 
 
-def _size(image: Tensor, adversarial: Tensor, factor: float) -> None:
+def _size(image: Tensor, adversarial: Tensor, factor: float) -> str:
     size = distances(image, adversarial)
-    st.caption(
+    return (
         f"Perturbation: **orange** brighter, **blue** darker, gain ×{factor:.3g}: full colour is a change of "
         f"{1 / factor:.3f}. Size, the same behind P: l∞ {float(size.linf):.3f} · l2 {float(size.l2):.2f} · "
         f"l0 {int(size.l0)} of {image[0, 0].numel()} pixels"
     )
-
-
-def _verdict(reading: Reading, classes: tuple[str, ...], stage: Stage) -> None:
-    verdict = reading.verdict
-    read = f"{classes[verdict.after]} ({percent(verdict.confidence)})"
-    if stage != "done":
-        st.info(
-            {
-                "clean": f"Clean image, read as **{read}**.",
-                "running": f"The attack is running; so far read as **{read}**.",
-                "replay": f"At this step read as **{read}**; not the result.",
-            }[stage]
-        )
-        return
-    outcome = verdict.outcome()
-    show, icon = {
-        "fooled": (st.error, ":material/dangerous:"),
-        "still right": (st.success, ":material/shield:"),
-        "no evidence": (st.warning, ":material/help:"),
-        "was wrong before": (st.warning, ":material/block:"),
-    }[outcome]
-    arrow = f": {classes[verdict.before]} → {classes[verdict.after]}" if outcome == "fooled" else ""
-    show(f"**{outcome.capitalize()}{arrow}.** {verdict.sentence(classes)}", icon=icon)
