@@ -57,7 +57,7 @@ WATCH = """([event, texts]) => {
     const look = () => {
       if (!there(text)) return;
       observer.disconnect();
-      requestAnimationFrame((now) => done(performance.now()));
+      requestAnimationFrame(() => done(performance.now()));
     };
     const observer = new MutationObserver(look);
     observer.observe(document.body, {subtree: true, childList: true, characterData: true, attributeFilter: ['src']});

@@ -11,6 +11,7 @@ from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.keys import Key
 from kerckhoffs.knowledge import KNOWLEDGE
 from kerckhoffs.ui.controls import ACCESS, STRENGTHS
+from kerckhoffs.ui.jobs import Job
 from kerckhoffs.ui.page import PAGES
 from tests.pages import ROOT, SECONDS, choose_attack, labels, opened, run_and_wait, verdicts, words
 
@@ -135,6 +136,18 @@ def test_cw_waits_for_its_button_runs_in_a_worker_and_is_judged():
     run_and_wait(app)
     assert "Finished" in words(app.caption)
     assert any("Fooled" in v and "evaluated on the classical classifier" in v for v in verdicts(app))
+
+
+def test_an_attack_that_ends_before_its_first_picture_is_drawn_is_finished_on_the_whole_page(monkeypatch):
+    monkeypatch.setattr(Job, "wait_for_step", lambda job, seconds: job.wait_for_end(SECONDS))
+    app = opened()
+    choose_attack(app, "pgd")
+    app.number_input(key="pgd_iterations").set_value(3).run()
+    next(button for button in app.button if button.label.startswith("Run")).click().run()
+    assert len(verdicts(app)) == 2
+    assert "Finished" in words(app.caption)
+    assert "Run PGD" in labels(app.button)
+    assert "When the attack has run" not in words(app.caption)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

@@ -56,13 +56,13 @@ def stage(experiment: Experiment) -> None:
     with sentences():
         job, at = current(experiment), None
         strip = st.empty()
-        if job is None or job.done:
+        polling = job is not None and not job.done
+        if not polling:
             with strip.container():
                 pressed, at = _controls(experiment, job)
             if pressed:
                 strip.empty()
-                job, at = _begin(experiment), None
-        polling = job is not None and not job.done
+                job, at, polling = _begin(experiment), None, True  # even if it has ended: the page does not know yet
         st.fragment(watch, run_every=FRAMES * FRAME_SECONDS if polling else None)(experiment, job, at, polling)
 
 
@@ -75,17 +75,20 @@ def _controls(experiment: Experiment, job: Job | None) -> tuple[bool, Step | Non
         words.caption(f"{name} has not run on this image with these settings.")
         return pressed, None
     steps = job.steps
-    ended = "Stopped: this is the best example it had." if job.stopped else "Finished."
     if not steps:
-        words.caption(ended)
+        words.caption(_ended(job))
         return pressed, None
     with slider:
         at = st.slider("Replay", 0, len(steps), len(steps), key=f"replay_{id(job)}", label_visibility="collapsed")
     if at == len(steps):
-        words.caption(f"{ended} Replay {len(steps)} of its steps:")
+        words.caption(f"{_ended(job)} Replay {len(steps)} of its steps:")
         return pressed, None
     words.caption(f"Replay: step {steps[at].done} of {steps[at].total}.")
     return pressed, steps[at]
+
+
+def _ended(job: Job) -> str:
+    return "Stopped: this is the best example it had." if job.stopped else "Finished."
 
 
 def _begin(experiment: Experiment) -> Job:
@@ -116,7 +119,7 @@ def watch(experiment: Experiment, job: Job | None, at: Step | None, polling: boo
             for _ in range(FRAMES - 1):
                 job.wait_for_end(FRAME_SECONDS)
                 if job.done:
-                    strip.caption("Finished.")
+                    strip.caption(_ended(job))
                     _pictures(view, experiment, _result(experiment, job), "done")
                     break
                 bar.progress(*_progress(experiment, job))
