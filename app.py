@@ -11,7 +11,7 @@ from kerckhoffs.knowledge import KNOWLEDGE
 from kerckhoffs.ui import controls, link, live
 from kerckhoffs.ui.dial import dial
 from kerckhoffs.ui.keywork import key_at_work
-from kerckhoffs.ui.page import end, panel, sentences, start
+from kerckhoffs.ui.page import page, panel
 from kerckhoffs.ui.picture import Chosen, choose
 from kerckhoffs.ui.play import TRAINING_SAMPLES, Experiment
 from kerckhoffs.ui.takeaway import takeaway
@@ -102,9 +102,8 @@ def address(experiment: Experiment) -> dict[str, str]:
     return values
 
 
-start("Play", heading="Whom does the attack fool?")
-link.arrive()
-with sentences():
+with page("Play", heading="Whom does the attack fool?"):
+    link.arrive()
     if experiment := panels_of_choice():
         link.leave(address(experiment))
         example = live.show(experiment)
@@ -118,4 +117,3 @@ with sentences():
     else:
         link.leave({"image": st.session_state["source"]})
         st.info("There is no image yet: draw one, or upload one.", icon=":material/draw:")
-end()

@@ -8,7 +8,7 @@ from kerckhoffs.ui.batch import choose, command
 from kerckhoffs.ui.batch_estimate import duration, estimate
 from kerckhoffs.ui.batch_results import results
 from kerckhoffs.ui.batch_watch import begin, shown, watch
-from kerckhoffs.ui.page import end, sentences, start
+from kerckhoffs.ui.page import page
 
 RUN = "batch_run"
 
@@ -31,12 +31,10 @@ def new_batch() -> None:
         st.rerun()
 
 
-start("Batch")
-st.title("Batch: attacks on many samples")
-link.arrive()
-with sentences():
+with page("Batch"):
+    st.title("Batch: attacks on many samples")
+    link.arrive()
     if run := shown(RUN):
         watch(run, RUN, results, "New batch")
     else:
         new_batch()
-end()

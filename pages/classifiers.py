@@ -5,7 +5,7 @@ import streamlit as st
 
 from kerckhoffs import paper, zoo
 from kerckhoffs.metrics import wilson
-from kerckhoffs.ui.page import end, sentences, start
+from kerckhoffs.ui.page import page
 
 
 def table() -> pd.DataFrame:
@@ -27,9 +27,8 @@ def table() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-start("Classifiers")
-st.title("Classifiers")
-with sentences():
+with page("Classifiers"):
+    st.title("Classifiers")
     st.markdown(
         "The paper's two networks for both sets, without a key (classical) and behind a keyed permutation (keyed), "
         "and the latter as an attacker trains it who has to make up the key (surrogate). "
@@ -37,4 +36,3 @@ with sentences():
         "interval. Training chose by the validation samples only; the test samples were looked at once."
     )
     st.dataframe(table(), hide_index=True, height="content")
-end()

@@ -10,7 +10,7 @@ from kerckhoffs.evaluate import percent, predict
 from kerckhoffs.keys import Key
 from kerckhoffs.metrics import distances
 from kerckhoffs.ui.keywork import wrong_transform
-from kerckhoffs.ui.page import end, panel, pictures, sentences, start
+from kerckhoffs.ui.page import page, panel, pictures
 from kerckhoffs.ui.play import model, samples
 from kerckhoffs.ui.scheme import scheme
 from kerckhoffs.zoo import model_id
@@ -116,13 +116,12 @@ def claims() -> None:
     st.page_link("app.py", label="Try it in Play", icon=":material/swords:")
 
 
-start("How it works")
-st.title("A secret key before the network", anchor=False)
-st.caption(
-    "O. Taran, S. Rezaeifar and S. Voloshynovskiy, Bridging machine learning and cryptography in defence against "
-    "adversarial attacks, 2018. Every figure here is computed by this page."
-)
-with sentences():
+with page("How it works"):
+    st.title("A secret key before the network", anchor=False)
+    st.caption(
+        "O. Taran, S. Rezaeifar and S. Voloshynovskiy, Bridging machine learning and cryptography in defence against "
+        "adversarial attacks, 2018. Every figure here is computed by this page."
+    )
     CLASSICAL, KEYED = (model_id(DATASET, NETWORK, keyed=keyed) for keyed in (False, True))
     IMAGE, LABEL = (each[SAMPLE : SAMPLE + 1] for each in samples(DATASET))
     first, second = st.columns(2, gap="small")
@@ -134,4 +133,3 @@ with sentences():
         test_of_it()
     with panel(4, "What follows", "claims"):
         claims()
-end()

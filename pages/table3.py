@@ -9,7 +9,7 @@ from kerckhoffs.ui import batch_table3
 from kerckhoffs.ui.batch import command
 from kerckhoffs.ui.batch_estimate import duration, estimate
 from kerckhoffs.ui.batch_watch import begin, shown, watch
-from kerckhoffs.ui.page import end, panel, sentences, start
+from kerckhoffs.ui.page import page, panel, sentences
 
 RUN = "table3_run"
 SAMPLES = 50  # that a row is made again with, to begin with
@@ -59,13 +59,12 @@ def again() -> None:
         st.rerun()
 
 
-start("Table 3")
-st.title("Table 3 of the paper, and what came out here")
-with panel(1, "The paper and this program", "table3_result"), sentences():
-    result()
-with panel(2, "Make a row again", "table3_again"), sentences():
-    if run := shown(RUN):
-        watch(run, RUN, batch_table3.results, "Another row")
-    else:
-        again()
-end()
+with page("Table 3"):
+    st.title("Table 3 of the paper, and what came out here")
+    with panel(1, "The paper and this program", "table3_result"), sentences():
+        result()
+    with panel(2, "Make a row again", "table3_again"), sentences():
+        if run := shown(RUN):
+            watch(run, RUN, batch_table3.results, "Another row")
+        else:
+            again()

@@ -1,9 +1,9 @@
 """The frame of every page: settings, style, navigation, and errors as sentences.
 
-A page calls `start` before anything else, puts the rest inside `sentences`, and calls `end` last. To add a page,
-write its file in pages/ and its line in LISTED.
+A page puts all that it draws inside `page`. To add one, write its file in pages/ and its line in LISTED.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
@@ -23,6 +23,11 @@ LISTED = (
     ("pages/classifiers.py", "Classifiers", ":material/neurology:"),
 )
 PAGES = tuple(page for page in LISTED if (ROOT / page[0]).exists())
+
+# Runs of pages that work at a time. A run is half Python and half small tensor operations: more of them take Python's
+# lock from each other until all together get less done (50 sessions: p95 of a move 4.7 s without this, 0.1 s with it).
+AT_ONCE = threading.BoundedSemaphore(2)
+PATIENCE = 5.0  # seconds that a run waits for its turn before it goes without
 
 DEMONSTRATION = (
     "The keys of these demonstration models are **public**: they ship with the program. A defence whose key is "
@@ -57,16 +62,31 @@ STYLE = """
 """
 
 
-def start(title: str, heading: str = "") -> None:
-    """Set the page up; the first call of every page. A heading stands in the row of the navigation."""
-    one_thread()
-    st.set_page_config(page_title=f"{title} · Kerckhoffs", page_icon="🔑", layout="wide")
-    st.html(STYLE)
-    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="navigation"):
-        if heading:
-            st.title(heading, anchor=False, width="content")
-        for path, label, icon in PAGES:
-            st.page_link(path, label=label, icon=icon)
+@contextmanager
+def page(title: str, heading: str = "") -> Iterator[None]:
+    """The whole of a page. A heading stands in the row of the navigation."""
+    with _turn():
+        one_thread()
+        st.set_page_config(page_title=f"{title} · Kerckhoffs", page_icon="🔑", layout="wide")
+        st.html(STYLE)
+        with st.container(horizontal=True, gap="small", vertical_alignment="center", key="navigation"):
+            if heading:
+                st.title(heading, anchor=False, width="content")
+            for path, label, icon in PAGES:
+                st.page_link(path, label=label, icon=icon)
+        with sentences():
+            yield
+        st.caption(DEMONSTRATION)
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    taken = AT_ONCE.acquire(timeout=PATIENCE)
+    try:
+        yield
+    finally:
+        if taken:
+            AT_ONCE.release()
 
 
 def one_thread() -> None:
@@ -93,11 +113,6 @@ def pictures(*shown: tuple[plots.Picture, str, str]) -> None:
         for picture, caption, called in shown
     )
     st.html(f'<div class="k-sum">{"".join(figures)}</div>')
-
-
-def end() -> None:
-    """Say that the keys are public; the last call of every page."""
-    st.caption(DEMONSTRATION)
 
 
 @contextmanager
