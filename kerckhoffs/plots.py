@@ -94,6 +94,7 @@ def probabilities(shown: Probabilities, classes: Sequence[str]) -> go.Figure:
     short = max(map(len, classes)) < 3
     room = 24 if short else 64
     layout = {
+        "template": {"layout": {}},  # what the themes say of other charts is copied, sent and searched each time
         "height": 106 + room,
         "margin": {"l": 36, "r": 4, "t": 26, "b": room, "autoexpand": False},
         "bargap": 0.25,

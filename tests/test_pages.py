@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 
 import pytest
 import streamlit as st
@@ -10,6 +11,7 @@ from kerckhoffs import data, zoo
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.keys import Key
 from kerckhoffs.knowledge import KNOWLEDGE
+from kerckhoffs.ui import page as frame
 from kerckhoffs.ui.controls import ACCESS, STRENGTHS
 from kerckhoffs.ui.jobs import Job
 from kerckhoffs.ui.page import PAGES
@@ -264,3 +266,15 @@ def test_no_key_is_on_the_page():
     page = str(app.main) + str(app.sidebar) + str(app.session_state._state.filtered_state)
     assert repr(float(key.values[0]))[:12] not in page
     assert str(key.permutation()[:6].tolist())[1:-1] not in page
+
+
+def test_a_page_gives_its_turn_back_and_goes_without_one_when_others_keep_theirs(monkeypatch):
+    turns = threading.BoundedSemaphore(1)
+    monkeypatch.setattr(frame, "AT_ONCE", turns)
+    monkeypatch.setattr(frame, "PATIENCE", 0.01)
+    with pytest.raises(RuntimeError), frame.page("Broken"):
+        raise RuntimeError("a page that breaks")
+    assert turns.acquire(blocking=False)  # as another page, which is slow
+    with frame.page("Patient"):
+        assert not turns.acquire(blocking=False)
+    assert not turns.acquire(blocking=False)  # what it did not have it did not give back

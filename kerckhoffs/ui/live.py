@@ -1,7 +1,9 @@
 """An attack on the page: what is quick runs at once, the rest in a worker, shown as it goes, and replayed after."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, repeat
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -14,8 +16,9 @@ from kerckhoffs.ui.jobs import Job, keep_one
 from kerckhoffs.ui.page import one_thread, sentences
 from kerckhoffs.ui.play import Experiment, Reading, compare, craft
 
-FRAME_SECONDS = 0.18  # between two pictures of a running attack
-FRAMES = 3  # in one run of the fragment: a run costs a browser as much as what it draws
+FRAME_SECONDS = 0.18  # from one picture of a running attack to the next
+FRAMES = 8  # in one run of the fragment: a run costs a browser as much as several pictures
+CHARTS = 4  # pictures from one pair of charts to the next: a chart costs more than the rest of its picture
 FIRST_SECONDS = 0.15  # that the page waits for the first picture, so that it need not be drawn once more for it
 
 
@@ -56,14 +59,16 @@ def stage(experiment: Experiment) -> None:
     with sentences():
         job, at = current(experiment), None
         strip = st.empty()
-        polling = job is not None and not job.done
-        if not polling:
+        frames: Iterator[int] = repeat(FRAMES)
+        if polling := job is not None and not job.done:
+            frames = chain([1], frames)  # the whole page is being drawn and must not wait
+        else:
             with strip.container():
                 pressed, at = _controls(experiment, job)
             if pressed:
                 strip.empty()
                 job, at, polling = _begin(experiment), None, True  # even if it has ended: the page does not know yet
-        st.fragment(watch, run_every=FRAMES * FRAME_SECONDS if polling else None)(experiment, job, at, polling)
+        st.fragment(watch, run_every=FRAMES * FRAME_SECONDS if polling else None)(experiment, job, at, polling, frames)
 
 
 def _controls(experiment: Experiment, job: Job | None) -> tuple[bool, Step | None]:
@@ -100,8 +105,12 @@ def _begin(experiment: Experiment) -> Job:
     return job
 
 
-def watch(experiment: Experiment, job: Job | None, at: Step | None, polling: bool) -> None:
-    """Draw a job's newest steps, a step of its replay, or its result. A fragment: it runs alone while it polls."""
+def watch(experiment: Experiment, job: Job | None, at: Step | None, polling: bool, frames: Iterator[int]) -> None:
+    """Draw a job's newest steps, a step of its replay, or its result. A fragment: it runs alone while it polls.
+
+    Args:
+        frames: how many steps this run and each later one draws of a running job, at most.
+    """
     one_thread()
     with sentences():
         strip = st.empty()
@@ -115,15 +124,18 @@ def watch(experiment: Experiment, job: Job | None, at: Step | None, polling: boo
         else:
             with strip.container():
                 bar = _bar_and_stop(experiment, job)
-            view.chart(_newest(view, experiment, job))
-            for _ in range(FRAMES - 1):
-                job.wait_for_end(FRAME_SECONDS)
-                if job.done:
-                    strip.caption(_ended(job))
-                    _pictures(view, experiment, _result(experiment, job), "done")
-                    break
-                bar.progress(*_progress(experiment, job))
-                _newest(view, experiment, job)
+            began = time.monotonic()
+            for number in range(next(frames)):
+                if number:
+                    job.wait_for_end(max(began + number * FRAME_SECONDS - time.monotonic(), 0))
+                    if job.done:
+                        strip.caption(_ended(job))
+                        _pictures(view, experiment, _result(experiment, job), "done")
+                        break
+                    bar.progress(*_progress(experiment, job))
+                readings = _newest(view, experiment, job)
+                if number % CHARTS == 0:
+                    view.chart(readings)
         if polling and job is not None and job.done:
             st.rerun()  # draw the whole page once more, without polling
 
