@@ -41,6 +41,7 @@ FAINTEST = 24  # grey levels between the background and the strongest ink
 NOISE = 6  # times the border's median deviation are background; none if the border is even
 
 MEGA = 1_000_000
+MEGABYTES = 10  # of a file, at most
 JPEG_SEGMENTS = 1000  # before the picture; a photo has some dozens, and each takes memory
 JPEG_SCANS = 200  # a progressive photo has about ten, and each takes time
 
@@ -202,7 +203,7 @@ class Format:
     magic: re.Pattern[bytes]
     decoder: Callable[[io.BytesIO], ImageFile.ImageFile]
     before: Callable[[bytes], bytes] = lambda data: data
-    megabytes: float = 10
+    megabytes: float = MEGABYTES
     megapixels: float = 16
 
 

@@ -27,8 +27,7 @@ def table() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-with page("Classifiers"):
-    st.title("Classifiers")
+with page("Classifiers", heading="Classifiers"):
     st.markdown(
         "The paper's two networks for both sets, without a key (classical) and behind a keyed permutation (keyed), "
         "and the latter as an attacker trains it who has to make up the key (surrogate). "

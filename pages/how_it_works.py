@@ -116,8 +116,7 @@ def claims() -> None:
     st.page_link("app.py", label="Try it in Play", icon=":material/swords:")
 
 
-with page("How it works"):
-    st.title("A secret key before the network", anchor=False)
+with page("How it works", heading="A secret key before the network"):
     st.caption(
         "O. Taran, S. Rezaeifar and S. Voloshynovskiy, Bridging machine learning and cryptography in defence against "
         "adversarial attacks, 2018. Every figure here is computed by this page."

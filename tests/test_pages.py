@@ -272,9 +272,9 @@ def test_a_page_gives_its_turn_back_and_goes_without_one_when_others_keep_theirs
     turns = threading.BoundedSemaphore(1)
     monkeypatch.setattr(frame, "AT_ONCE", turns)
     monkeypatch.setattr(frame, "PATIENCE", 0.01)
-    with pytest.raises(RuntimeError), frame.page("Broken"):
+    with pytest.raises(RuntimeError), frame.page("Broken", "A page"):
         raise RuntimeError("a page that breaks")
     assert turns.acquire(blocking=False)  # as another page, which is slow
-    with frame.page("Patient"):
+    with frame.page("Patient", "A page"):
         assert not turns.acquire(blocking=False)
     assert not turns.acquire(blocking=False)  # what it did not have it did not give back

@@ -46,6 +46,8 @@ STYLE = """
   [data-testid="stAlertContainer"] { padding: 0.5rem 0.8rem; }
   [data-testid="stAlertContainer"] p > strong:first-child { font-size: 1.3rem; }
   [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p { color: inherit; opacity: 0.9; }
+  /* white on the dark theme's light blue cannot be read */
+  :is([data-testid="stBaseButton-primary"], [data-tag], [data-tag] *) { color: light-dark(#fff, #10202c); }
   h2.k-title { font-size: 1.1rem; font-weight: 600; padding: 0; margin: 0; }
   h1 { font-size: 1.3rem !important; padding: 0 0 0.4rem !important; }
   .st-key-navigation h1 { padding: 0 !important; }
@@ -63,18 +65,31 @@ STYLE = """
 """
 
 
+# Streamlit writes each new address into the browser's history, but does not read it when the person goes back there.
+BACK = """
+export default function ({parentElement}) {
+  const here = location.pathname;
+  parentElement.listening?.abort();  // this function is called anew when the theme changes
+  const {signal} = parentElement.listening = new AbortController();
+  addEventListener('popstate', () => { if (location.pathname === here) location.reload(); }, {signal});
+  return () => parentElement.listening.abort();
+}
+"""
+_back = st.components.v2.component("kerckhoffs_back", js=BACK)
+
+
 @contextmanager
-def page(title: str, heading: str = "") -> Iterator[None]:
-    """The whole of a page. A heading stands in the row of the navigation."""
+def page(title: str, heading: str) -> Iterator[None]:
+    """The whole of a page; its heading stands in the row of the navigation."""
     with _turn():
         one_thread()
         st.set_page_config(page_title=f"{title} · Kerckhoffs", page_icon="🔑", layout="wide")
         st.html(STYLE)
         with st.container(horizontal=True, gap="small", vertical_alignment="center", key="navigation"):
-            if heading:
-                st.title(heading, anchor=False, width="content")
+            st.title(heading, anchor=False, width="content")
             for path, label, icon in PAGES:
                 st.page_link(path, label=label, icon=icon)
+            _back(key="back")
         with sentences():
             yield
         st.caption(DEMONSTRATION)

@@ -11,13 +11,15 @@ from kerckhoffs.data import DATASETS
 from kerckhoffs.evaluate import percent, predict
 from kerckhoffs.ui import controls, link, pixels, strokes
 from kerckhoffs.ui.canvas import canvas
+from kerckhoffs.ui.paste import paste
 from kerckhoffs.ui.play import model, picture, samples
 from kerckhoffs.zoo import model_id
 
 SOURCES = {"sample": "Samples", "drawing": "Draw", "upload": "Upload"}
 INVITATIONS = {
     "drawing": "Draw with the mouse, a finger or a pen. The classifiers answer at the end of each stroke.",
-    "upload": "Upload a file or take a picture. Its 28 × 28 pixels stand in the page's address; nothing else is kept.",
+    "upload": "Upload a file, paste or take a picture. Its 28 × 28 pixels stand in the page's address; nothing else is "
+    "kept.",
 }
 STYLE = {"mnist": "digit", "fashion-mnist": "whole"}  # how an upload is prepared (images.STYLES)
 AS_READ = -1  # meant to be what the classical classifier reads
@@ -64,7 +66,10 @@ def _uploaded(dataset: str) -> str:
     if st.toggle("Camera", key="camera"):
         file = st.camera_input("Picture", key="photo", label_visibility="collapsed")
     else:
-        file = st.file_uploader("Picture", type=EXTENSIONS, key="file", label_visibility="collapsed")
+        file = st.file_uploader(
+            "Picture", type=EXTENSIONS, key="file", label_visibility="collapsed", max_upload_size=images.MEGABYTES
+        )
+        paste("paste")
     turned = st.segmented_control(
         "Dark and light",
         ["auto", "keep", "swap"],
@@ -99,13 +104,15 @@ def _meant(dataset: str, classifier: str, source: str, value: str) -> Chosen | N
         f'<img class="k-seen" alt="The image as the models see it, 28 by 28 pixels" '
         f'src="{plots.data_uri(plots.grey(image[0], upscale=1))}">'
     )
-    st.caption("what the models see, 28 × 28")
+    st.caption(
+        f"What the models see, 28 × 28. Clean, the classical one reads **{classes[read]}** ({percent(confidence)})."
+    )
     key = f"meant_{dataset}"
     link.once(key, "meant", AS_READ, link.whole(0, len(classes) - 1))
     meant = st.selectbox(
         "Meant to be",
         [AS_READ, *range(len(classes))],
-        format_func=lambda i: f"as read: {classes[read]} ({percent(confidence)})" if i == AS_READ else classes[i],
+        format_func=lambda i: "as read" if i == AS_READ else classes[i],
         key=key,
         persist_state="session",
         help="Nobody labelled this image. By default it counts as what the classical classifier reads of it clean, "

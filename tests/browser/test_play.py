@@ -6,6 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
+from kerckhoffs import data
 from tests.test_play_input import digit, png
 
 LINES = {"7": [(50, 45), (150, 45), (85, 160)], "1": [(100, 30), (100, 165)]}  # points on the canvas
@@ -51,8 +52,8 @@ def touch(page, digit):
 
 
 def expect_read_as(page, digit):
-    """What the page says that the drawing or the upload is meant to be, without being told."""
-    expect(page.get_by_role("combobox", name="Meant to be")).to_have_value(re.compile(f"^as read: {digit} "))
+    """What the page says that the classical classifier reads in the drawing or the upload."""
+    expect(page.get_by_text(re.compile(f"the classical one reads {digit} "))).to_be_visible()
 
 
 def test_moving_epsilon_changes_the_prediction_that_is_read(page):
@@ -218,3 +219,35 @@ def test_the_example_its_figure_and_its_program_are_downloaded(page):
         with page.expect_download() as download:
             page.get_by_role("button", name=name, exact=False).click()
         assert Path(download.value.path()).read_bytes().startswith(begin)
+
+
+def test_a_picture_in_the_clipboard_is_pasted_by_the_keyboard_and_by_the_button(visit):
+    page = visit("?image=upload")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    button = page.get_by_role("button", name="Paste a picture")
+    page.evaluate("navigator.clipboard.writeText('no picture')")
+    button.click()
+    expect(page.get_by_text("There is no picture in the clipboard.")).to_be_visible()
+    for number, paste in ((0, button.click), (2, lambda: page.keyboard.press("ControlOrMeta+v"))):  # a 7, a 1
+        page.evaluate(
+            """async (bytes) => navigator.clipboard.write(
+                [new ClipboardItem({'image/png': new Blob([new Uint8Array(bytes)], {type: 'image/png'})})])""",
+            list(png(digit(number))),
+        )
+        paste()
+        expect_read_as(page, str(int(data.load("mnist")[1][number])))
+
+
+def test_going_back_shows_what_the_address_says(page):
+    slider = page.get_by_role("slider", name="epsilon")
+    slider.focus()
+    for key, epsilon in (("Home", "0.0"), ("End", "1.0")):
+        slider.press(key)
+        expect(page).to_have_url(re.compile(f"epsilon={epsilon}$"))
+    page.go_back()
+    expect(slider).to_have_value("0")
+    expect(verdict(page, "classical")).to_contain_text("still read as 7")
+    page.get_by_role("link", name="Classifiers").click()
+    expect(page.get_by_text("Wilson's interval")).to_be_visible()
+    page.go_back()
+    expect(slider).to_have_value("0")
