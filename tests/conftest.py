@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,20 @@ def kerckhoffs_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def own_main(monkeypatch: pytest.MonkeyPatch) -> None:
     """Streamlit's AppTest leaves its page as the main module, which worker processes of later tests would import."""
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+
+
+@pytest.fixture
+def fresh_caches() -> Iterator[None]:
+    """The app as it is after its start: nothing cached, and no process of an earlier test at work."""
+    import streamlit as st  # slow, and most tests do without
+
+    from kerckhoffs.ui import runner
+
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    yield
+    runner.runner().close()
+    st.cache_resource.clear()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pandas as pd
 import pytest
-import streamlit as st
 from PIL import Image
 
 from kerckhoffs import contestants, evaluate, experiments, runs, summaries
@@ -25,13 +24,7 @@ LIMIT = 180.0  # seconds that a test waits for a process before it fails
 SECRET = "20260101-000000-0123456789abcdef"  # the id of no run
 
 
-@pytest.fixture(autouse=True)
-def fresh_caches():
-    st.cache_resource.clear()
-    st.cache_data.clear()
-    yield
-    runner.runner().close()
-    st.cache_resource.clear()
+pytestmark = pytest.mark.usefixtures("fresh_caches")
 
 
 def until(wanted):
@@ -134,13 +127,15 @@ def test_one_session_has_a_few_runs_at_a_time(monkeypatch):
     work.close()
 
 
-def test_a_process_that_does_not_stop_is_ended_by_force(monkeypatch):
+def test_a_process_that_does_not_stop_is_ended_by_force(monkeypatch, tmp_path):
     monkeypatch.setattr(runner, "PATIENCE", 0.3)
-    play_process(monkeypatch, f"import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); {SLEEP}")
+    deaf = tmp_path / "deaf"
+    play_process(
+        monkeypatch, f"import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); open({str(deaf)!r}, 'w'); {SLEEP}"
+    )
     run, work = begun(), Runner()
     work.start(run)
-    until(lambda: work.status(run).state == "running")
-    time.sleep(0.5)  # until it ignores the signal
+    until(deaf.exists)
     work.stop(run)
     until(lambda: work.status(run).state == "stopped")
 

@@ -5,7 +5,6 @@ import shutil
 import threading
 
 import pytest
-import streamlit as st
 
 from kerckhoffs import data, zoo
 from kerckhoffs.attacks import ATTACKS
@@ -17,12 +16,7 @@ from kerckhoffs.ui.jobs import Job
 from kerckhoffs.ui.page import PAGES
 from tests.pages import ROOT, SECONDS, choose_attack, labels, opened, run_and_wait, verdicts, words
 
-
-@pytest.fixture(autouse=True)
-def fresh_caches():
-    st.cache_resource.clear()
-    yield
-    st.cache_resource.clear()
+pytestmark = pytest.mark.usefixtures("fresh_caches")
 
 
 @pytest.mark.parametrize("page", [path for path, _, _ in PAGES])

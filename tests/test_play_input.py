@@ -7,7 +7,6 @@ import zlib
 from contextlib import suppress
 
 import pytest
-import streamlit as st
 import torch
 from hypothesis import given
 from hypothesis import strategies as some
@@ -20,11 +19,7 @@ from tests.pages import address, opened, verdicts, words
 SEVEN = strokes.encode([[(70 + 4 * i, 56) for i in range(28)], [(178 - 3 * i, 56 + 6 * i) for i in range(26)]])
 
 
-@pytest.fixture(autouse=True)
-def fresh_caches():
-    st.cache_resource.clear()
-    yield
-    st.cache_resource.clear()
+pytestmark = pytest.mark.usefixtures("fresh_caches")
 
 
 def png(image):

@@ -1,7 +1,6 @@
 """The address of the Play page: it brings everything back, and nothing in it can break the page."""
 
 import pytest
-import streamlit as st
 
 from kerckhoffs import zoo
 from kerckhoffs.attacks import ATTACKS
@@ -27,11 +26,7 @@ EXPERIMENT = {
 }
 
 
-@pytest.fixture(autouse=True)
-def fresh_caches():
-    st.cache_resource.clear()
-    yield
-    st.cache_resource.clear()
+pytestmark = pytest.mark.usefixtures("fresh_caches")
 
 
 def test_an_address_brings_the_whole_experiment_back():

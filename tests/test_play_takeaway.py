@@ -7,7 +7,6 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-import streamlit as st
 import torch
 from PIL import Image
 
@@ -26,11 +25,7 @@ ROOT = Path(__file__).parent.parent
 QUICK = {"iterations": 3, "max_iterations": 3, "search_steps": 1, "passes": 1, "max_queries": 500, "population": 8}
 
 
-@pytest.fixture(autouse=True)
-def fresh_caches():
-    st.cache_resource.clear()
-    yield
-    st.cache_resource.clear()
+pytestmark = pytest.mark.usefixtures("fresh_caches")
 
 
 def quick(attack, **changes):

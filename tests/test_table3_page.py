@@ -3,7 +3,6 @@ import sys
 
 import pandas as pd
 import pytest
-import streamlit as st
 
 from kerckhoffs import runs, table3
 from kerckhoffs.experiments import Experiment
@@ -16,13 +15,7 @@ PAGE = "pages/table3.py"
 MODELS = (CLASSICAL, KEYED, "mnist-table2-classical")  # with the control
 
 
-@pytest.fixture(autouse=True)
-def fresh_caches():
-    st.cache_resource.clear()
-    st.cache_data.clear()
-    yield
-    runner.runner().close()
-    st.cache_resource.clear()
+pytestmark = pytest.mark.usefixtures("fresh_caches")
 
 
 def row(epsilon, samples):

@@ -54,9 +54,9 @@ def margin_slope(
 
     Args:
         images: (M, C, H, W); labels: (M,).
-        steady: fill every chunk up to a multiple of STEADY with copies of its last image. On the processors that
-            were tried an image's logits and gradient then are the same to the last bit in whatever batch it comes,
-            which a thousand steps of Adam need to end in the same place.
+        steady: have every chunk `filled` to a multiple of STEADY. On the processors that were tried an image's logits
+            and gradient then are the same to the last bit in whatever batch it comes, which a thousand steps of Adam
+            need to end in the same place.
 
     Returns:
         margin + confidence (M,), its gradient (M, C, H, W), and where the model is fooled (M,) bool.
@@ -64,9 +64,8 @@ def margin_slope(
     parts = []
     for x, aims in zip(images.detach().split(CHUNK), labels.split(CHUNK), strict=True):
         count = len(x)
-        if steady and count % STEADY:
-            fill = STEADY - count % STEADY
-            x, aims = torch.cat([x, x[-1:].expand(fill, -1, -1, -1)]), torch.cat([aims, aims[-1:].expand(fill)])
+        if steady:
+            x, aims = filled(x, STEADY), filled(aims, STEADY)
         with torch.enable_grad():
             x.requires_grad_(True)
             logits = model(x)
@@ -77,6 +76,12 @@ def margin_slope(
         parts.append((margin[:count] + confidence, gradient[:count], success[:count]))
     margin, gradient, success = (torch.cat(part) for part in zip(*parts, strict=True))
     return margin, gradient, success
+
+
+def filled(batch: Tensor, multiple: int) -> Tensor:
+    """A batch (R, ...) with as many copies of its last entry as make R a multiple."""
+    missing = -len(batch) % multiple
+    return torch.cat((batch, batch[-1:].expand(missing, *batch.shape[1:]))) if missing else batch
 
 
 def to_w(images: Tensor) -> Tensor:

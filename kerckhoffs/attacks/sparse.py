@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from kerckhoffs.attacks.base import CHUNK, Pursuit, beaten, margins
-from kerckhoffs.attacks.cw import Adam, margin_slope
+from kerckhoffs.attacks.cw import Adam, filled, margin_slope
 from kerckhoffs.attacks.ddn import cosine
 from kerckhoffs.attacks.fmn import norms
 from kerckhoffs.attacks.walk import chunks
@@ -182,10 +182,8 @@ class _Swaps:
 
 
 def _rounded_up(batch: Tensor) -> Tensor:
-    """A batch (R, ...) with as many more, all zero, as make R a multiple of ROUND; a small one as it is."""
-    if len(batch) <= ROUND:
-        return batch
-    return torch.cat((batch, batch.new_zeros(-len(batch) % ROUND, *batch.shape[1:])))
+    """A batch (R, ...) `filled` to a multiple of ROUND; a small one as it is."""
+    return filled(batch, ROUND) if len(batch) > ROUND else batch
 
 
 def _place(x: Tensor, other: Tensor, place: Tensor) -> Tensor:
