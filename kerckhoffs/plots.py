@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from kerckhoffs.metrics import wilson
+
 if TYPE_CHECKING:
     import pandas as pd  # slow, and most pages do without
 
@@ -114,15 +116,30 @@ def probabilities(shown: Probabilities, classes: Sequence[str]) -> go.Figure:
     return go.Figure(bars, layout, _validate=False)  # checking costs most of the time
 
 
-def error_curves(budgets: Sequence[float], wrong: Mapping[str, Sequence[float]], height: int = 240) -> go.Figure:
-    """Error against the budget, a line a model; lines differ in colour, dash and marker."""
+def error_curves(
+    budgets: Sequence[float], wrong: Mapping[str, Sequence[int]], count: int, height: int = 240
+) -> go.Figure:
+    """Error against the budget, with Wilson's 95 % intervals, a line a model; lines differ in colour, dash and marker.
+
+    Args:
+        wrong: of `count` examples, how many each model misreads at each budget.
+    """
     figure = go.Figure()
     styles = zip((AFTER, OKABE_ITO[2]), ("solid", "dash"), ("circle", "square"), strict=True)
-    for (name, values), (colour, dash, symbol) in zip(wrong.items(), styles, strict=False):
+    for (name, counts), (colour, dash, symbol) in zip(wrong.items(), styles, strict=False):
+        shares = np.array(counts) / count
+        low, high = np.array([wilson(each, count) for each in counts]).T
         figure.add_scatter(
             name=name,
             x=list(budgets),
-            y=list(values),
+            y=list(shares),
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": list(high - shares),
+                "arrayminus": list(shares - low),
+                "thickness": 2,
+            },
             mode="lines+markers",
             line={"color": colour, "dash": dash, "width": 3},
             marker={"symbol": symbol, "size": 9},

@@ -5,6 +5,7 @@ crafted on and what was evaluated on.
 """
 
 import json
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ NORMS = {"l0": "pixels changed (l0)", "l2": "length of the change (l2)", "linf":
 MADE = tuple(name for name in summaries.GROUP if name != "evaluated_on")  # what the making of an example depends on
 BUDGETS = ("epsilon", "max_queries", "iterations", "max_iterations")  # options of which more is stronger
 POINTS = 200  # of a curve, at most
+WRAP = 26  # characters of a line of words beside a chart
 DASHES, PATTERNS = ("solid", "dash", "dot", "dashdot"), ("", "/", "x", "-", ".", "+")
 OPEN = {"paper": "-open", "here": ""}
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star")
@@ -48,7 +50,7 @@ def table3_words(line: Line) -> str:
 def errors(summary: pd.DataFrame) -> go.Figure:
     """Attacked error of each attack, a bar an evaluated model, with 95 % intervals."""
     figure = go.Figure()
-    tried = [f"{attack_words(line)}<br>crafted on {line['crafted_on']}" for line in _lines(summary)]
+    tried = [_tried(line) for line in _lines(summary)]
     for number, (model, part) in enumerate(summary.groupby("evaluated_on", observed=True, sort=False)):
         figure.add_bar(
             orientation="h",
@@ -79,7 +81,7 @@ def distortions(rows: pd.DataFrame, norm: str) -> go.Figure:
         low, q1, median, q3, high = (np.quantile(sizes, share) for share in (0.05, 0.25, 0.5, 0.75, 0.95))
         figure.add_box(
             orientation="h",
-            y=[f"{attack_words(line)}<br>crafted on {line['crafted_on']}<br>{len(sizes)} of {len(once)} worked"],
+            y=[f"{_tried(line)}<br>{len(sizes)} of {len(once)} worked"],
             lowerfence=[low],
             q1=[q1],
             median=[median],
@@ -150,7 +152,7 @@ def errors_by(summary: pd.DataFrame, budget: str) -> go.Figure:
 
 def beside_the_paper(lines: pd.DataFrame) -> go.Figure:
     """Table 3: attacked errors on the classical, the keyed and the control model, the paper's beside ours."""
-    names = [table3_words(line).replace(", ", "<br>", 1) for line in _lines(lines)]
+    names = ["<br>".join(map(_wrapped, table3_words(line).split(", ", 1))) for line in _lines(lines)]
     figure = go.Figure()
 
     def add(whose: str, kind: str, number: int, table: pd.DataFrame, name: str) -> None:
@@ -192,6 +194,16 @@ def html(figures: Mapping[str, go.Figure], title: str) -> str:
     ]
     head = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
     return f"{head}<body style='font-family:sans-serif'><h1>{title}</h1>{''.join(parts)}</body></html>"
+
+
+def _tried(line: Line) -> str:
+    """What was tried on what, in lines."""
+    return f"{_wrapped(attack_words(line))}<br>crafted on {line['crafted_on']}"
+
+
+def _wrapped(words: str) -> str:
+    """Words beside a chart, in lines that leave room for it on a phone."""
+    return "<br>".join(textwrap.wrap(words, WRAP, break_long_words=False))
 
 
 def _lines(table: pd.DataFrame) -> Iterator[dict[Any, Any]]:

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from kerckhoffs import plots
+from kerckhoffs.metrics import wilson
 
 
 def test_grey_keeps_every_pixel_as_a_whole_square():
@@ -41,10 +42,14 @@ def test_a_picture_becomes_a_png_pixel_by_pixel_and_an_address_that_holds_it():
     assert base64.b64decode(body) == plots.png(picture)
 
 
-def test_error_curves_have_a_line_a_model_that_differs_in_more_than_colour():
-    figure = plots.error_curves([0, 0.1], {"classical": [0.0, 0.9], "keyed": [0.1, 0.2]})
+def test_error_curves_have_a_line_a_model_that_differs_in_more_than_colour_and_intervals():
+    figure = plots.error_curves([0, 0.1], {"classical": [0, 90], "keyed": [10, 20]}, 100)
     classical, keyed = figure.data
     assert list(classical.y) == [0.0, 0.9]
+    for share, above, below, wrong in zip(
+        classical.y, classical.error_y.array, classical.error_y.arrayminus, (0, 90), strict=True
+    ):
+        assert (share - below, share + above) == pytest.approx(wilson(wrong, 100))
     assert list(keyed.x) == [0, 0.1]
     assert classical.line.dash != keyed.line.dash
     assert classical.marker.symbol != keyed.marker.symbol
