@@ -117,7 +117,7 @@ def probabilities(shown: Probabilities, classes: Sequence[str]) -> go.Figure:
 
 
 def error_curves(
-    budgets: Sequence[float], wrong: Mapping[str, Sequence[int]], count: int, height: int = 240
+    budgets: Sequence[float], wrong: Mapping[str, Sequence[int]], count: int, height: int = 260
 ) -> go.Figure:
     """Error against the budget, with Wilson's 95 % intervals, a line a model; lines differ in colour, dash and marker.
 
@@ -147,9 +147,9 @@ def error_curves(
         )
     figure.update_layout(
         height=height,
-        margin={"l": 48, "r": 8, "t": 8, "b": 40},
+        margin={"l": 48, "r": 8, "t": 28, "b": 40},
         font={"size": 14},
-        legend={"x": 0.02, "y": 0.98, "bgcolor": "rgba(0,0,0,0)", "font": {"size": 14}},
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 14}},
         xaxis={"title": "epsilon", "fixedrange": True},
         yaxis={"range": [0, 1.02], "tickformat": ".0%", "title": "misread", "fixedrange": True},
     )

@@ -181,7 +181,7 @@ def beside_the_paper(lines: pd.DataFrame) -> go.Figure:
             theirs = pd.DataFrame({"error": list(lines[papers]), "error_low": low, "error_high": high})
             add("paper", kind, number, theirs, "error")
         add("here", kind, number, lines, f"{kind}_attacked")
-    _layout(figure, 120 + 60 * len(lines), xaxis=PERCENT | {"title": "error after the attack", "range": [-0.02, 1.02]})
+    _layout(figure, 120 + 68 * len(lines), xaxis=PERCENT | {"title": "error after the attack", "range": [-0.02, 1.02]})
     figure.update_layout(yaxis={"autorange": "reversed", "automargin": True, "fixedrange": True}, scattermode="group")
     return figure
 
