@@ -23,7 +23,7 @@ ANY = -1  # no target
 
 
 def panels_of_choice() -> Experiment | None:
-    """Panels 1 to 3: the image, the attacker and the attack; None while there is no image."""
+    """Panels 1 to 3: the image, the attacker and the attack, and their address; None while there is no image."""
     first, second, third = st.columns([1.15, 1, 1], gap="small")
     with first, panel(1, "The image", "image"):
         with st.container(horizontal=True, gap="small"):
@@ -43,9 +43,11 @@ def panels_of_choice() -> Experiment | None:
         seed = st.session_state["seed"] if attack.random else 0
         if attack.cost == 1:
             st.caption(f"{attack.name} takes one step: it runs at every change.")
-    return Experiment(
+    experiment = Experiment(
         dataset, classifier, chosen.source, chosen.value, chosen.label, attack.id, options, target, knowledge, seed
     )
+    link.leave(address(experiment, meant=chosen.said))
+    return experiment
 
 
 def choose_attack(knowledge: str) -> Attack:
@@ -82,8 +84,12 @@ def choose_target(dataset: str, chosen: Chosen) -> int | None:
     return None if target == ANY else target
 
 
-def address(experiment: Experiment) -> dict[str, str]:
-    """What the page's address says: everything that decides the example, and never a key."""
+def address(experiment: Experiment, meant: bool) -> dict[str, str]:
+    """What the page's address says: everything that decides the example, and never a key.
+
+    Args:
+        meant: whether a person said what the image is meant to be.
+    """
     values = {
         "set": experiment.dataset,
         "network": experiment.classifier,
@@ -93,7 +99,7 @@ def address(experiment: Experiment) -> dict[str, str]:
         "attack": experiment.attack,
     }
     values |= {name: str(value).lower() for name, value in experiment.options if name != "perturb_all"}
-    if experiment.source != "sample":
+    if meant:
         values["meant"] = str(experiment.label)
     if experiment.target is not None:
         values["target"] = str(experiment.target)
@@ -105,7 +111,6 @@ def address(experiment: Experiment) -> dict[str, str]:
 with page("Play", heading="Whom does the attack fool?"):
     link.arrive()
     if experiment := panels_of_choice():
-        link.leave(address(experiment))
         example = live.show(experiment)
         with panel(4, "The key at work", "key"):
             key_at_work(experiment, example)

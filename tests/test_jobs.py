@@ -29,8 +29,10 @@ def test_a_job_gives_its_result_and_its_newest_step():
 
     job = Jobs().submit(work)
     finish(job)
+    job.stop()
     assert job.done
-    assert not job.stopped
+    assert not job.failed
+    assert not job.stopped, "it had ended by itself"
     assert torch.equal(job.result(), PICTURE + 5)
     assert job.step.done == 2
     assert job.seconds_left >= 0
@@ -100,7 +102,8 @@ def test_what_the_work_refuses_is_raised_to_the_page():
         raise ValueError("epsilon must be between 0 and 1, but is 2")
 
     job = Jobs().submit(work)
-    job._future.exception(timeout=LIMIT)
+    finish(job)
+    assert job.failed
     with pytest.raises(ValueError, match="but is 2"):
         job.result()
 

@@ -10,6 +10,7 @@ from kerckhoffs import data, zoo
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.keys import Key
 from kerckhoffs.knowledge import KNOWLEDGE
+from kerckhoffs.ui import jobs, live
 from kerckhoffs.ui import page as frame
 from kerckhoffs.ui.controls import ACCESS, STRENGTHS
 from kerckhoffs.ui.jobs import Job
@@ -144,6 +145,33 @@ def test_an_attack_that_ends_before_its_first_picture_is_drawn_is_finished_on_th
     assert "Finished" in words(app.caption)
     assert "Run PGD" in labels(app.button)
     assert "When the attack has run" not in words(app.caption)
+
+
+def test_an_attack_that_breaks_off_is_a_sentence_and_can_be_run_again(monkeypatch):
+    def broken(experiment):
+        def run(on_step):
+            raise ValueError("the model fell asleep")
+
+        return run
+
+    monkeypatch.setattr(live, "craft", broken)
+    app = opened()
+    choose_attack(app, "pgd")
+    next(button for button in app.button if button.label.startswith("Run")).click().run()
+    app.session_state["job"].wait_for_end(SECONDS)
+    app.run()
+    assert "the model fell asleep" in words(app.error)
+    assert "Broke off" in words(app.caption)
+    assert "Run PGD" in labels(app.button)
+
+
+def test_an_attack_for_which_there_is_no_room_leaves_its_button(monkeypatch):
+    monkeypatch.setattr(jobs, "WAITING", 0)
+    app = opened()
+    choose_attack(app, "pgd")
+    next(button for button in app.button if button.label.startswith("Run")).click().run()
+    assert "try again in a moment" in words(app.error)
+    assert "Run PGD" in labels(app.button)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

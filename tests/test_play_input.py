@@ -37,7 +37,7 @@ def digit(index=0):
 
 def uploaded(content, name="digit.png"):
     app = opened(image="upload")
-    app.file_uploader(key="file").set_value((name, content, "image/png")).run()
+    app.file_uploader(key="file_1").set_value((name, content, "image/png")).run()
     assert not app.exception
     return app
 
@@ -110,13 +110,14 @@ def test_a_drawing_is_read_and_counts_as_what_the_classical_classifier_reads():
     assert len(verdicts(app)) == 2
     assert "the classical one reads **7** (" in words(app.caption)
     assert address(app)["drawing"] == SEVEN
-    assert address(app)["meant"] == "7"
+    assert "meant" not in address(app), "nobody said so"
 
 
 def test_a_drawing_can_be_meant_to_be_something_else_and_is_then_wrong_before_the_attack():
     app = opened(image="drawing", drawing=SEVEN)
     app.selectbox(key="meant_mnist").set_value("4").run()
     assert not app.exception
+    assert address(app)["meant"] == "4"
     assert any("Was wrong before" in each and "7 for 4" in each for each in verdicts(app))
 
 

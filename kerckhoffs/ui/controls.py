@@ -124,9 +124,9 @@ def sample(images: Tensor, labels: Tensor, classes: Sequence[str], prefix: str, 
     """A strip of thumbnails by class; returns the index of the chosen sample."""
     chosen_key, page_key, class_key = f"{prefix}_sample", f"{prefix}_page", f"{prefix}_class"
     state = st.session_state
-    link.once(chosen_key, "sample", opening, link.whole(0, len(images) - 1))
-    state.setdefault(class_key, int(labels[state[chosen_key]]))
-    state.setdefault(page_key, 0)
+    if link.once(chosen_key, "sample", opening, link.whole(0, len(images) - 1)):
+        state[class_key] = int(labels[state[chosen_key]])
+        state[page_key] = int((labels[: state[chosen_key]] == state[class_key]).sum()) // STRIP  # where it is shown
 
     def choose(index: int) -> None:
         state[chosen_key] = index

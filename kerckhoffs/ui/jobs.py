@@ -75,10 +75,11 @@ class Job:
         wait([self._future], seconds)
 
     def stop(self) -> None:
-        """Ask the work to end with the best it has."""
-        self._stop.set()
-        if self._future:
-            self._future.cancel()
+        """Ask the work to end with the best it has; what has ended by itself stays as it is."""
+        if not self.done:
+            self._stop.set()
+            if self._future:
+                self._future.cancel()
 
     @property
     def done(self) -> bool:
@@ -109,6 +110,13 @@ class Job:
             return None
         spent = time.monotonic() - self._started
         return spent * (self._step.total - self._step.done) / self._step.done
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended without a result, so that `result` raises."""
+        return (
+            self.done and self._future is not None and not self._future.cancelled() and bool(self._future.exception())
+        )
 
     def result(self) -> Tensor | None:
         """What the work returned; None if it was stopped before it began.
@@ -160,10 +168,14 @@ def jobs() -> Jobs:
 
 
 def keep_one(name: str, work: Callable[[Job], Tensor]) -> Job:
-    """Start work for this session under a name; what runs there already is stopped first."""
+    """Start work for this session under a name; what runs there already is stopped.
+
+    Raises:
+        ValueError: if too much is running already; then what was there stays.
+    """
     state: Any = st.session_state
+    job = jobs().submit(work, state.setdefault("owner_of_jobs", uuid.uuid4().hex))
     if name in state:
         state[name].stop()
-    state[name] = jobs().submit(work, state.setdefault("owner_of_jobs", uuid.uuid4().hex))
-    job: Job = state[name]
+    state[name] = job
     return job

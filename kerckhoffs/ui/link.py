@@ -1,37 +1,57 @@
 """The address of the page: everything that decides what it shows, so that a copied address shows it again.
 
-What an address says is untrusted. It is read once a session, each value where its control is made and checked there;
-what is refused becomes a sentence and the default. Never a key: only a model's id is named.
+What an address says is untrusted. It is read when a session begins and when the person goes back or forward in the
+browser, each value where its control is made and checked there; what is refused becomes a sentence and the default.
+Never a key: only a model's id is named.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 MAX_VALUES = 40
 MAX_CHARACTERS = 5000  # of one value: the longest drawing
 
-_ARRIVED, _REFUSED = "link_arrived", "link_refused"
+_ARRIVED, _REFUSED, _AGAIN, _VISITS = "link_arrived", "link_refused", "link_again", "link_visits"
 
 
 def arrive() -> None:
-    """Keep what the address says, at the start of a session."""
-    if _ARRIVED not in st.session_state:
+    """Keep what the address says, at the start of a session, or when the person went back to it."""
+    state: Any = st.session_state
+    state[_AGAIN] = _ARRIVED in state and _went_back() and bool(st.query_params)
+    if _ARRIVED not in state or state[_AGAIN]:
         given = list(st.query_params.to_dict().items())[:MAX_VALUES]
-        st.session_state[_ARRIVED] = {name: value for name, value in given if len(value) <= MAX_CHARACTERS}
-        st.session_state[_REFUSED] = []
+        state[_ARRIVED] = {name: value for name, value in given if len(value) <= MAX_CHARACTERS}
+        state[_REFUSED] = []
+        state[_VISITS] = state.get(_VISITS, 0) + 1
 
 
-def once(key: str, name: str, default: Any, read: Callable[[str], Any]) -> None:
+def _went_back() -> bool:
+    """Whether this run answers the browser's Back or Forward, which Streamlit says nowhere else."""
+    context = get_script_run_ctx()
+    return context is not None and context.is_history_navigation
+
+
+def visit() -> int:
+    """How often an address has arrived: for the key of a control that keeps what it shows to itself."""
+    number: int = st.session_state[_VISITS]
+    return number
+
+
+def once(key: str, name: str, default: Any, read: Callable[[str], Any]) -> bool:
     """Put what the address says under a name into a control's state, or the default, before it is first made.
 
     Args:
         key: the control's.
         read: from the address's text to the value; raises ValueError with a sentence.
+
+    Returns:
+        Whether it was put there now.
     """
-    if key in st.session_state:
-        return
+    if key in st.session_state and not st.session_state[_AGAIN]:
+        return False
     text = st.session_state[_ARRIVED].pop(name, None)
     st.session_state[key] = default
     if text is not None:
@@ -39,6 +59,7 @@ def once(key: str, name: str, default: Any, read: Callable[[str], Any]) -> None:
             st.session_state[key] = read(text)
         except ValueError as error:
             refuse(name, str(error))
+    return True
 
 
 def refuse(name: str, reason: str) -> None:

@@ -17,7 +17,8 @@ from kerckhoffs.ui.page import one_thread, sentences
 from kerckhoffs.ui.play import Experiment, Reading, compare, craft
 
 FRAME_SECONDS = 0.18  # from one picture of a running attack to the next
-FRAMES = 8  # in one run of the fragment: a run costs a browser as much as several pictures
+FIRST_FRAMES = 8  # in the fragment's run that starts an attack: in most of the short ones, all of them
+FRAMES = 4  # in each later run. A run costs a browser as much as several pictures, and Stop waits for its end
 CHARTS = 4  # pictures from one pair of charts to the next: a chart costs more than the rest of its picture
 FIRST_SECONDS = 0.15  # that the page waits for the first picture, so that it need not be drawn once more for it
 
@@ -45,7 +46,7 @@ def show(experiment: Experiment) -> Example:
     if ATTACKS[experiment.attack].cost == 1:
         result = craft(experiment)(None)
         return Example(result, draw(panels.Comparison(experiment), experiment, result, "done"), made=True)
-    stage(experiment)
+    stage(experiment, iter([True]))
     job = current(experiment)
     made = job.result() if job is not None and job.done else None
     image = experiment.image if made is None else made
@@ -53,21 +54,24 @@ def show(experiment: Experiment) -> Example:
 
 
 @st.fragment
-def stage(experiment: Experiment) -> None:
-    """The attack's button, or its progress, or its replay, over the pictures. Pressing the button draws only this."""
+def stage(experiment: Experiment, whole: Iterator[bool]) -> None:
+    """The attack's button, or its progress, or its replay, over the pictures. Pressing the button draws only this.
+
+    Args:
+        whole: true once, while the whole page is drawn, which must not wait for the attack.
+    """
     one_thread()
     with sentences():
         job, at = current(experiment), None
         strip = st.empty()
-        frames: Iterator[int] = repeat(FRAMES)
-        if polling := job is not None and not job.done:
-            frames = chain([1], frames)  # the whole page is being drawn and must not wait
-        else:
+        polling = job is not None and not job.done
+        if not polling:
             with strip.container():
                 pressed, at = _controls(experiment, job)
             if pressed:
-                strip.empty()
                 job, at, polling = _begin(experiment), None, True  # even if it has ended: the page does not know yet
+                strip.empty()
+        frames = chain([1 if next(whole, False) else FIRST_FRAMES], repeat(FRAMES))
         st.fragment(watch, run_every=FRAMES * FRAME_SECONDS if polling else None)(experiment, job, at, polling, frames)
 
 
@@ -93,6 +97,8 @@ def _controls(experiment: Experiment, job: Job | None) -> tuple[bool, Step | Non
 
 
 def _ended(job: Job) -> str:
+    if job.failed:
+        return "Broke off."
     return "Stopped: this is the best example it had." if job.stopped else "Finished."
 
 
@@ -119,15 +125,17 @@ def watch(experiment: Experiment, job: Job | None, at: Step | None, polling: boo
             draw(view, experiment, experiment.image, "clean")
         elif at is not None:
             draw(view, experiment, at.current, "replay")
-        elif job.done:
+        elif job.done and not polling:
             draw(view, experiment, _result(experiment, job), "done")
-        else:
+        elif not job.done:
             with strip.container():
                 bar = _bar_and_stop(experiment, job)
             began = time.monotonic()
             for number in range(next(frames)):
                 if number:
                     job.wait_for_end(max(began + number * FRAME_SECONDS - time.monotonic(), 0))
+                    if job.failed:
+                        break
                     if job.done:
                         strip.caption(_ended(job))
                         _pictures(view, experiment, _result(experiment, job), "done")
@@ -137,7 +145,7 @@ def watch(experiment: Experiment, job: Job | None, at: Step | None, polling: boo
                 if number % CHARTS == 0:
                     view.chart(readings)
         if polling and job is not None and job.done:
-            st.rerun()  # draw the whole page once more, without polling
+            st.rerun()  # draws the whole page once more, without polling, and says what went wrong
 
 
 def _bar_and_stop(experiment: Experiment, job: Job) -> DeltaGenerator:

@@ -27,7 +27,7 @@ PAGES = tuple(page for page in LISTED if (ROOT / page[0]).exists())
 # Runs of pages that work at a time. A run is half Python and half small tensor operations: more of them take Python's
 # lock from each other until all together get less done (50 sessions: p95 of a move 4.7 s without this, 0.1 s with it).
 AT_ONCE = threading.BoundedSemaphore(2)
-PATIENCE = 5.0  # seconds that a run waits for its turn before it goes without
+PATIENCE = 2.0  # seconds that a run waits for its turn before it goes without
 
 DEMONSTRATION = (
     "The keys of these demonstration models are **public**: they ship with the program. A defence whose key is "
@@ -65,19 +65,6 @@ STYLE = """
 """
 
 
-# Streamlit writes each new address into the browser's history, but does not read it when the person goes back there.
-BACK = """
-export default function ({parentElement}) {
-  const here = location.pathname;
-  parentElement.listening?.abort();  // this function is called anew when the theme changes
-  const {signal} = parentElement.listening = new AbortController();
-  addEventListener('popstate', () => { if (location.pathname === here) location.reload(); }, {signal});
-  return () => parentElement.listening.abort();
-}
-"""
-_back = st.components.v2.component("kerckhoffs_back", js=BACK)
-
-
 @contextmanager
 def page(title: str, heading: str) -> Iterator[None]:
     """The whole of a page; its heading stands in the row of the navigation."""
@@ -89,7 +76,6 @@ def page(title: str, heading: str) -> Iterator[None]:
             st.title(heading, anchor=False, width="content")
             for path, label, icon in PAGES:
                 st.page_link(path, label=label, icon=icon)
-            _back(key="back")
         with sentences():
             yield
         st.caption(DEMONSTRATION)

@@ -20,37 +20,36 @@ button:focus-visible { outline: 3px solid var(--st-primary-color); outline-offse
 JS = """
 const NONE = 'There is no picture in the clipboard.';
 const REFUSED = 'The browser does not let a button read the clipboard here: press Ctrl+V, or ⌘V.';
+const TEXT = 'textarea, input:not([type="file"], [type="range"], [type="radio"], [type="checkbox"])';
 
 export default function ({parentElement}) {
   const said = parentElement.querySelector('#said');
   const hand = (file) => {
-    const input = document.querySelector('[data-testid="stFileUploader"] input[type="file"]');
-    const list = new DataTransfer();
-    list.items.add(file);
-    input.files = list.files;
-    input.dispatchEvent(new Event('change', {bubbles: true}));
-    said.textContent = '';
+    if (file) {
+      const input = document.querySelector('[data-testid="stFileUploader"] input[type="file"]');
+      const list = new DataTransfer();
+      list.items.add(file);
+      input.files = list.files;
+      input.dispatchEvent(new Event('change', {bubbles: true}));
+    }
+    said.textContent = file ? '' : NONE;
   };
   const pasted = (event) => {
-    if (event.target.matches?.('input:not([type="file"]), textarea')) return;  // text, into a field
-    const file = [...event.clipboardData.files].find((each) => each.type.startsWith('image/'));
-    if (file) hand(file); else said.textContent = NONE;
+    if (event.composedPath()[0].matches?.(TEXT)) return;
+    hand([...event.clipboardData.files].find((each) => each.type.startsWith('image/')));
   };
-  parentElement.querySelector('#paste').onclick = async () => {
-    try {
-      for (const item of await navigator.clipboard.read()) {
-        const type = item.types.find((each) => each.startsWith('image/'));
-        if (type) return hand(new File([await item.getType(type)], 'pasted.' + type.split('/')[1], {type}));
-      }
-      said.textContent = NONE;
-    } catch {
-      said.textContent = REFUSED;
+  const read = async () => {
+    for (const item of await navigator.clipboard.read()) {
+      const type = item.types.find((each) => each.startsWith('image/'));
+      if (type) return new File([await item.getType(type)], 'pasted.' + type.split('/')[1], {type});
     }
   };
+  parentElement.querySelector('#paste').onclick =
+    () => read().then(hand, () => { said.textContent = REFUSED; });
   parentElement.listening?.abort();  // this function is called anew when the theme changes
-  const {signal} = parentElement.listening = new AbortController();
-  document.addEventListener('paste', pasted, {signal});
-  return () => parentElement.listening.abort();
+  const listening = parentElement.listening = new AbortController();
+  document.addEventListener('paste', pasted, {signal: listening.signal});
+  return () => listening.abort();
 }
 """
 

@@ -28,11 +28,16 @@ EXTENSIONS = ["png", "jpg", "jpeg", "webp", "bmp", "gif"]
 
 @dataclass(frozen=True)
 class Chosen:
-    """An image as the link names it, and its class: the true one, or what it is meant to be."""
+    """An image as the link names it, and its class: the true one, or what it is meant to be.
+
+    Args:
+        said: whether a person said what it is meant to be.
+    """
 
     source: str
     value: str
     label: int
+    said: bool = False
 
 
 def choose(dataset: str, classifier: str, opening: int) -> Chosen | None:
@@ -55,7 +60,7 @@ def choose(dataset: str, classifier: str, opening: int) -> Chosen | None:
 
 
 def _drawn() -> str:
-    st.session_state["drawing"] = canvas(st.session_state["drawing"], key="pad")
+    st.session_state["drawing"] = canvas(st.session_state["drawing"], key=f"pad_{link.visit()}")
     value: str = st.session_state["drawing"]
     return value
 
@@ -64,10 +69,14 @@ def _uploaded(dataset: str) -> str:
     """An upload's pixels; what was uploaded before stays until there is a new one."""
     state = st.session_state
     if st.toggle("Camera", key="camera"):
-        file = st.camera_input("Picture", key="photo", label_visibility="collapsed")
+        file = st.camera_input("Picture", key=f"photo_{link.visit()}", label_visibility="collapsed")
     else:
         file = st.file_uploader(
-            "Picture", type=EXTENSIONS, key="file", label_visibility="collapsed", max_upload_size=images.MEGABYTES
+            "Picture",
+            type=EXTENSIONS,
+            key=f"file_{link.visit()}",
+            label_visibility="collapsed",
+            max_upload_size=images.MEGABYTES,
         )
         paste("paste")
     turned = st.segmented_control(
@@ -118,7 +127,7 @@ def _meant(dataset: str, classifier: str, source: str, value: str) -> Chosen | N
         help="Nobody labelled this image. By default it counts as what the classical classifier reads of it clean, "
         "so that this classifier is right by definition; say here if it is not.",
     )
-    return Chosen(source, value, read if meant == AS_READ else meant)
+    return Chosen(source, value, read, said=False) if meant == AS_READ else Chosen(source, value, meant, said=True)
 
 
 def _reading(image: Tensor, dataset: str, classifier: str) -> tuple[int, float]:

@@ -234,11 +234,12 @@ def test_a_picture_in_the_clipboard_is_pasted_by_the_keyboard_and_by_the_button(
                 [new ClipboardItem({'image/png': new Blob([new Uint8Array(bytes)], {type: 'image/png'})})])""",
             list(png(digit(number))),
         )
+        page.get_by_role("radio", name="White box: the key has leaked").focus()  # no place for text
         paste()
         expect_read_as(page, str(int(data.load("mnist")[1][number])))
 
 
-def test_going_back_shows_what_the_address_says(page):
+def test_back_and_forward_show_what_the_address_says_and_lead_out_again(page):
     slider = page.get_by_role("slider", name="epsilon")
     slider.focus()
     for key, epsilon in (("Home", "0.0"), ("End", "1.0")):
@@ -247,7 +248,30 @@ def test_going_back_shows_what_the_address_says(page):
     page.go_back()
     expect(slider).to_have_value("0")
     expect(verdict(page, "classical")).to_contain_text("still read as 7")
+    expect(page).to_have_url(re.compile("epsilon=0.0$"))
+    page.go_forward()
+    expect(slider).to_have_value("1")
     page.get_by_role("link", name="Classifiers").click()
     expect(page.get_by_text("Wilson's interval")).to_be_visible()
+    page.get_by_role("link", name="Play").click()
+    expect(slider).to_have_value("1")
+    expect(page).to_have_url(re.compile("epsilon=1.0$"))
+    page.go_back()  # to Play's bare address, which says nothing
     page.go_back()
-    expect(slider).to_have_value("0")
+    expect(page.get_by_text("Wilson's interval")).to_be_visible()
+
+
+def test_back_takes_a_stroke_away_and_the_class_stays_what_is_read(visit):
+    page = visit("?image=drawing")
+    draw(page, "1")
+    expect_read_as(page, "1")
+    first = page.url
+    draw(page, "7")
+    expect(page).not_to_have_url(first)
+    page.go_back()
+    expect(page).to_have_url(first)
+    expect_read_as(page, "1")
+    undo = page.get_by_role("button", name="Undo")
+    expect(undo).to_have_count(1)  # the canvas that was left is gone
+    undo.click()
+    expect(page.get_by_text("There is no image yet")).to_be_visible()
