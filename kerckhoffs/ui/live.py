@@ -17,9 +17,7 @@ from kerckhoffs.ui.page import one_thread, sentences
 from kerckhoffs.ui.play import Experiment, Reading, compare, craft
 
 FRAME_SECONDS = 0.18  # from one picture of a running attack to the next
-FIRST_FRAMES = 8  # in the fragment's run that starts an attack: in most of the short ones, all of them
-FRAMES = 4  # in each later run. A run costs a browser as much as several pictures, and Stop waits for its end
-CHARTS = 4  # pictures from one pair of charts to the next: a chart costs more than the rest of its picture
+FRAMES = 5  # in one run of the fragment: a run costs a browser as much as several pictures, but Stop waits for its end
 FIRST_SECONDS = 0.15  # that the page waits for the first picture, so that it need not be drawn once more for it
 
 
@@ -71,7 +69,7 @@ def stage(experiment: Experiment, whole: Iterator[bool]) -> None:
             if pressed:
                 job, at, polling = _begin(experiment), None, True  # even if it has ended: the page does not know yet
                 strip.empty()
-        frames = chain([1 if next(whole, False) else FIRST_FRAMES], repeat(FRAMES))
+        frames = chain([1 if next(whole, False) else FRAMES], repeat(FRAMES))
         st.fragment(watch, run_every=FRAMES * FRAME_SECONDS if polling else None)(experiment, job, at, polling, frames)
 
 
@@ -131,19 +129,17 @@ def watch(experiment: Experiment, job: Job | None, at: Step | None, polling: boo
             with strip.container():
                 bar = _bar_and_stop(experiment, job)
             began = time.monotonic()
-            for number in range(next(frames)):
-                if number:
-                    job.wait_for_end(max(began + number * FRAME_SECONDS - time.monotonic(), 0))
-                    if job.failed:
-                        break
-                    if job.done:
-                        strip.caption(_ended(job))
-                        _pictures(view, experiment, _result(experiment, job), "done")
-                        break
-                    bar.progress(*_progress(experiment, job))
-                readings = _newest(view, experiment, job)
-                if number % CHARTS == 0:
-                    view.chart(readings)
+            view.chart(_newest(view, experiment, job))
+            for number in range(1, next(frames)):
+                job.wait_for_end(max(began + number * FRAME_SECONDS - time.monotonic(), 0))
+                if job.failed:
+                    break
+                if job.done:
+                    strip.caption(_ended(job))
+                    _pictures(view, experiment, _result(experiment, job), "done")
+                    break
+                bar.progress(*_progress(experiment, job))
+                _newest(view, experiment, job)
         if polling and job is not None and job.done:
             st.rerun()  # draws the whole page once more, without polling, and says what went wrong
 

@@ -25,13 +25,12 @@ Stage = Literal["clean", "running", "replay", "done"]
 class Comparison:
     """Two columns, classical and keyed: image + perturbation = adversarial image as seen, verdict, probabilities.
 
-    All of it can be drawn several times in one run of a script: each part takes the place of the one before.
+    All but the charts can be drawn several times in one run of a script: each part takes the place of the one before.
     """
 
     def __init__(self, experiment: Experiment) -> None:
         self._experiment = experiment
         self._parts: dict[str, DeltaGenerator] = {}
-        self._charts = 0
         columns = st.columns(2, gap="medium")
         self._sides = {kind: column.container(key=f"side_{kind}") for kind, column in zip(KINDS, columns, strict=True)}
         self._below = st.container()
@@ -51,15 +50,14 @@ class Comparison:
         self._parts["size"] = self._parts.get("size", self._below).caption(said)
 
     def chart(self, readings: Mapping[str, Reading]) -> None:
-        """The charts of the probabilities; last, as a browser takes longest for them."""
+        """The charts of the probabilities; once in a run, and last, as a browser takes longest for them."""
         classes = DATASETS[self._experiment.dataset].classes
-        self._charts += 1
         for kind, side in self._sides.items():
-            reading, name = readings[kind], f"chart {kind}"
+            reading = readings[kind]
             bars = plots.Probabilities(reading.before, reading.after, reading.verdict.label, self._experiment.target)
-            self._parts[name] = self._parts.get(name, side).plotly_chart(
+            side.plotly_chart(
                 plots.probabilities(bars, classes),
-                key=f"bars_{kind}_{self._charts}",  # a key counts once in a run
+                key=f"bars_{kind}",
                 config={"displayModeBar": False},
                 alt=f"Probabilities of the ten classes by the {kind} classifier, clean and adversarial",
             )
