@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -38,12 +39,25 @@ def how(page: Page) -> None:
     page.locator(".js-plotly-plot .scatterlayer .trace").nth(3).wait_for()
 
 
+def table3(page: Page) -> None:
+    """Wait for the table and its figure."""
+    page.get_by_text("The likely reason").wait_for()
+
+
+def batch(page: Page) -> None:
+    """Run the batch that the page opens on."""
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.get_by_text("Finished").wait_for()
+
+
 SHOTS: tuple[tuple[str, str, dict[str, int], str, Callable[[Page], None]], ...] = (
     ("play", "", DESK, "light", complete),
     ("play-dark-drawn", f"?image=drawing&drawing={SEVEN}&epsilon=0.2", DESK, "dark", complete),
     ("play-white-box", "?attack=cw_l2&dial=white-box", DESK, "light", run_cw),
     ("play-phone", "", PHONE, "light", complete),
     ("how-it-works", "how_it_works", {"width": 1280, "height": 1100}, "light", how),
+    ("table3", "table3", {"width": 1280, "height": 1420}, "light", table3),
+    ("batch", "batch", {"width": 1280, "height": 1640}, "dark", batch),
 )
 
 
@@ -72,7 +86,9 @@ def main() -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
-    server = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL)
+    home = tempfile.TemporaryDirectory()  # the batch's rows are not kept
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "KERCKHOFFS_HOME": home.name}
+    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     try:
         wait_for(port)
         with sync_playwright() as playwright:
@@ -90,6 +106,7 @@ def main() -> None:
     finally:
         server.kill()
         server.wait()
+        home.cleanup()
 
 
 if __name__ == "__main__":
