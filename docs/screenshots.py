@@ -47,7 +47,8 @@ def table3(page: Page) -> None:
 def batch(page: Page) -> None:
     """Run the batch that the page opens on."""
     page.get_by_role("button", name="Start", exact=True).click()
-    page.get_by_text("Finished").wait_for()
+    page.locator(".js-plotly-plot .trace.bars").nth(1).wait_for()
+    page.get_by_role("button", name="Rows (.csv)").wait_for()
 
 
 SHOTS: tuple[tuple[str, str, dict[str, int], str, Callable[[Page], None]], ...] = (
