@@ -50,6 +50,19 @@ def test_rows_of_adam_that_stay_go_on():
     torch.testing.assert_close(some.step(gradients[4][rows]), all_.step(gradients[4])[rows])
 
 
+def test_a_row_of_adam_is_the_same_to_the_last_bit_in_whatever_batch():
+    generator = torch.Generator().manual_seed(0)
+    gradients = torch.randn(60, 40, 1, 4, 4, generator=generator)
+    many, alone = Adam(gradients[0], 0.01), [Adam(gradients[0, :1], 0.01) for _ in range(40)]
+    for number, gradient in enumerate(gradients):
+        if number % 9 == 0:  # so that the rows count apart
+            many.restart(torch.tensor([number % 40]))
+            alone[number % 40].restart(torch.tensor([0]))
+        step = many.step(gradient)
+        for row, adam in enumerate(alone):
+            assert torch.equal(adam.step(gradient[row : row + 1])[0], step[row]), (number, row)
+
+
 def test_the_change_of_variable_is_finite_and_alive_at_the_walls():
     x = torch.tensor([0.0, 1e-4, 0.3, 0.5, 0.9, 1.0])
     w = to_w(x).requires_grad_(True)

@@ -108,25 +108,32 @@ def doublings(const: float, largest: float) -> int:
 
 
 class Adam:
-    """Adam (Kingma and Ba 2015) on rows of w (M, C, H, W) that each count their own steps."""
+    """Adam (Kingma and Ba 2015) on rows of w (M, C, H, W) that each count their own steps.
+
+    Row by row the same in whatever batch, to the last bit. So the powers of the betas are products: the last bit of
+    torch's power of a tensor depends on the place in the tensor.
+    """
 
     def __init__(self, w: Tensor, rate: float) -> None:
         self.mean, self.variance = torch.zeros_like(w), torch.zeros_like(w)
-        self.steps = torch.zeros(len(w), 1, 1, 1, dtype=w.dtype, device=w.device)
+        self.power1 = torch.ones(len(w), 1, 1, 1, dtype=torch.float64, device=w.device)  # BETA1 ** steps
+        self.power2 = self.power1.clone()
         self._rate = rate
 
     def restart(self, rows: Tensor) -> None:
         """Forget everything about these rows, (R,) indices or (M,) bool."""
-        self.mean[rows], self.variance[rows], self.steps[rows] = 0.0, 0.0, 0.0
+        self.mean[rows], self.variance[rows], self.power1[rows], self.power2[rows] = 0.0, 0.0, 1.0, 1.0
 
     def keep(self, rows: Tensor) -> None:
         """Go on with these rows alone."""
-        self.mean, self.variance, self.steps = self.mean[rows], self.variance[rows], self.steps[rows]
+        self.mean, self.variance = self.mean[rows], self.variance[rows]
+        self.power1, self.power2 = self.power1[rows], self.power2[rows]
 
     def step(self, gradient: Tensor) -> Tensor:
         """What to add to w."""
-        self.steps += 1
+        self.power1 *= BETA1
+        self.power2 *= BETA2
         self.mean.lerp_(gradient, 1 - BETA1)
         self.variance.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
-        rate = self._rate * (1 - BETA2**self.steps).sqrt() / (1 - BETA1**self.steps)
+        rate = (self._rate * (1 - self.power2).sqrt() / (1 - self.power1)).to(gradient.dtype)
         return -rate * self.mean / (self.variance.sqrt() + ADAM_EPSILON)
