@@ -151,6 +151,8 @@ def load(model_id: str, *, folder: str | Path | None = None, key: keys.Key | Non
                 f"the key {key.fingerprint} is not the key of {model_id}, which is {entry.key_fingerprint}"
             )
         model = KeyedClassifier(transforms.make(entry.transform, key, shape), network, shape)
+    # Channels last: convolutions reorder nothing, a tenth less time for a gradient. torch's types do not know the word.
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model.eval().requires_grad_(False)
 
 
