@@ -15,6 +15,7 @@ from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.keys import Key
 from kerckhoffs.ui import pixels, takeaway
 from kerckhoffs.ui.figure import figure
+from kerckhoffs.ui.live import Example
 from kerckhoffs.ui.play import compare, craft
 from kerckhoffs.ui.script import script
 from tests.pages import opened, words
@@ -93,7 +94,7 @@ def test_a_png_holds_the_image_in_256_greys(tmp_path):
 def test_rounding_that_undoes_an_example_is_said():
     made = experiment(attack="cw_l2", knowledge="white-box", options=(("iterations", 60),))
     adversarial = craft(made)(None)
-    sentence = takeaway.rounding(made, compare(made, adversarial))
+    sentence = takeaway.rounding(made, Example(adversarial, compare(made, adversarial), made=True))
     rounded = pixels.decode(pixels.encode(adversarial))
     before, after = (compare(made, image)["keyed"].verdict.after for image in (adversarial, rounded))
     assert f"keyed {after}" in sentence

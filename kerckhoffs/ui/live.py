@@ -18,6 +18,7 @@ from kerckhoffs.ui.play import Experiment, Reading, compare, craft
 
 FRAME_SECONDS = 0.18  # from one picture of a running attack to the next
 FRAMES = 5  # in one run of the fragment: a run costs a browser as much as several pictures, but Stop waits for its end
+SETTLE_SECONDS = 0.1  # from the result to the whole page, so that the browser shows the one before it builds the other
 FIRST_SECONDS = 0.15  # that the page waits for the first picture, so that it need not be drawn once more for it
 
 
@@ -128,20 +129,27 @@ def watch(experiment: Experiment, job: Job | None, at: Step | None, polling: boo
         elif not job.done:
             with strip.container():
                 bar = _bar_and_stop(experiment, job)
-            began = time.monotonic()
-            view.chart(_newest(view, experiment, job))
-            for number in range(1, next(frames)):
-                job.wait_for_end(max(began + number * FRAME_SECONDS - time.monotonic(), 0))
-                if job.failed:
-                    break
-                if job.done:
-                    strip.caption(_ended(job))
-                    _pictures(view, experiment, _result(experiment, job), "done")
-                    break
-                bar.progress(*_progress(experiment, job))
-                _newest(view, experiment, job)
+            _run(view, experiment, job, bar, next(frames))
         if polling and job is not None and job.done:
             st.rerun()  # draws the whole page once more, without polling, and says what went wrong
+
+
+def _run(view: panels.Comparison, experiment: Experiment, job: Job, bar: DeltaGenerator, frames: int) -> None:
+    """Draw a running job's newest steps, or its result if that comes first."""
+    began = time.monotonic()
+    for number in range(1, frames + 1):
+        image = experiment.image if job.step is None else job.step.current
+        readings = _pictures(view, experiment, image, "running")
+        if number == frames:
+            view.chart(readings)
+            return
+        job.wait_for_end(max(began + number * FRAME_SECONDS - time.monotonic(), 0))
+        if job.done:
+            if not job.failed:
+                _pictures(view, experiment, _result(experiment, job), "done")
+                time.sleep(SETTLE_SECONDS)
+            return
+        bar.progress(*_progress(experiment, job))
 
 
 def _bar_and_stop(experiment: Experiment, job: Job) -> DeltaGenerator:
@@ -159,12 +167,6 @@ def _progress(experiment: Experiment, job: Job) -> tuple[float, str]:
         return 0.0, "Waiting for a free worker"
     name = ATTACKS[experiment.attack].name
     return step.done / step.total, f"{name}: step {step.done} of {step.total}, {left:.0f} s left at most"
-
-
-def _newest(view: panels.Comparison, experiment: Experiment, job: Job) -> Mapping[str, Reading]:
-    """Draw a running job's newest step; returns what the classifiers say of it."""
-    image = experiment.image if job.step is None else job.step.current
-    return _pictures(view, experiment, image, "running")
 
 
 def _result(experiment: Experiment, job: Job) -> Tensor:

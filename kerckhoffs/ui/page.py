@@ -59,6 +59,9 @@ STYLE = """
     border: 1px solid rgba(128, 128, 128, 0.6); box-sizing: border-box; }
   .k-seen { max-width: 112px; }
   .k-sum figcaption { font-size: 0.85rem; line-height: 1.25; padding-top: 0.15rem; }
+  .k-note { background: light-dark(rgba(0, 114, 178, 0.1), rgba(86, 180, 233, 0.2)); border-radius: 0.5rem;
+    padding: 0.5rem 0.8rem; margin: 1rem 0 0; }
+  .k-size { font-size: 0.875rem; opacity: 0.9; margin: 0; }
   .k-sum > span { font-size: 1.6rem; font-weight: 600; padding-top: 46px; }
   @media (max-width: 640px) { .k-sum > span { padding-top: 30px; } }
 </style>

@@ -31,8 +31,8 @@ class Comparison:
     def __init__(self, experiment: Experiment) -> None:
         self._experiment = experiment
         self._parts: dict[str, DeltaGenerator] = {}
-        columns = st.columns(2, gap="medium")
-        self._sides = {kind: column.container(key=f"side_{kind}") for kind, column in zip(KINDS, columns, strict=True)}
+        self._columns = dict(zip(KINDS, st.columns(2, gap="medium"), strict=True))
+        self._sides = {kind: column.container(key=f"side_{kind}") for kind, column in self._columns.items()}
         self._below = st.container()
         for kind, side in self._sides.items():
             with side:
@@ -42,46 +42,51 @@ class Comparison:
         """All but the charts."""
         factor = plots.gain(readings["classical"].adversarial_view - readings["classical"].clean_view)
         for kind, side in self._sides.items():
-            name = f"equation {kind}"
-            self._parts[name] = self._parts.get(name, side).html(equation(readings[kind], kind, factor))
-            name = f"verdict {kind}"
-            self._parts[name] = self._verdict(self._parts.get(name, side), readings[kind], stage)
-        said = _size(self._experiment.image, adversarial, factor)
-        self._parts["size"] = self._parts.get("size", self._below).caption(said)
+            said = "" if stage == "done" else self._note(readings[kind], stage)
+            self._put(f"equation {kind}", side, equation(readings[kind], kind, factor) + said)
+            if stage == "done":
+                self._verdict(side, readings[kind])
+        self._put("size", self._below, _size(self._experiment.image, adversarial, factor))
+
+    def _put(self, name: str, container: DeltaGenerator, html: str) -> None:
+        """A part in its container, or in the place where it was drawn before."""
+        self._parts[name] = self._parts.get(name, container).html(html)
 
     def chart(self, readings: Mapping[str, Reading]) -> None:
         """The charts of the probabilities; once in a run, and last, as a browser takes longest for them."""
         classes = DATASETS[self._experiment.dataset].classes
-        for kind, side in self._sides.items():
+        for kind, column in self._columns.items():
             reading = readings[kind]
             bars = plots.Probabilities(reading.before, reading.after, reading.verdict.label, self._experiment.target)
-            side.plotly_chart(
+            column.plotly_chart(
                 plots.probabilities(bars, classes),
                 key=f"bars_{kind}",
                 config={"displayModeBar": False},
                 alt=f"Probabilities of the ten classes by the {kind} classifier, clean and adversarial",
             )
 
-    def _verdict(self, place: DeltaGenerator, reading: Reading, stage: Stage) -> DeltaGenerator:
+    def _note(self, reading: Reading, stage: Stage) -> str:
+        """What is read while there is no result, in HTML: this changes several times a second."""
+        verdict = reading.verdict
+        read = f"{DATASETS[self._experiment.dataset].classes[verdict.after]} ({percent(verdict.confidence)})"
+        said = {
+            "clean": "Clean image, read as <b>{}</b>.",
+            "running": "The attack is running; so far read as <b>{}</b>.",
+            "replay": "At this step read as <b>{}</b>; not the result.",
+        }[stage]
+        return f'<p class="k-note">{said.format(escape(read))}</p>'
+
+    def _verdict(self, side: DeltaGenerator, reading: Reading) -> None:
         classes, verdict = DATASETS[self._experiment.dataset].classes, reading.verdict
-        read = f"{classes[verdict.after]} ({percent(verdict.confidence)})"
-        if stage != "done":
-            return place.info(
-                {
-                    "clean": f"Clean image, read as **{read}**.",
-                    "running": f"The attack is running; so far read as **{read}**.",
-                    "replay": f"At this step read as **{read}**; not the result.",
-                }[stage]
-            )
         outcome = verdict.outcome()
         show, icon = {
-            "fooled": (place.error, ":material/dangerous:"),
-            "still right": (place.success, ":material/shield:"),
-            "no evidence": (place.warning, ":material/help:"),
-            "was wrong before": (place.warning, ":material/block:"),
+            "fooled": (side.error, ":material/dangerous:"),
+            "still right": (side.success, ":material/shield:"),
+            "no evidence": (side.warning, ":material/help:"),
+            "was wrong before": (side.warning, ":material/block:"),
         }[outcome]
         arrow = f": {classes[verdict.before]} → {classes[verdict.after]}" if outcome == "fooled" else ""
-        return show(f"**{outcome.capitalize()}{arrow}.** {verdict.sentence(classes)}", icon=icon)
+        show(f"**{outcome.capitalize()}{arrow}.** {verdict.sentence(classes)}", icon=icon)
 
 
 def _heading(card: ModelCard, kind: str) -> None:
@@ -113,7 +118,7 @@ def equation(reading: Reading, kind: str, factor: float) -> str:
 def _size(image: Tensor, adversarial: Tensor, factor: float) -> str:
     size = distances(image, adversarial)
     return (
-        f"Perturbation: **orange** brighter, **blue** darker, gain ×{factor:.3g}: full colour is a change of "
-        f"{1 / factor:.3f}. Size, the same behind P: l∞ {float(size.linf):.3f} · l2 {float(size.l2):.2f} · "
-        f"l0 {int(size.l0)} of {image[0, 0].numel()} pixels"
+        '<p class="k-size">Perturbation: <b>orange</b> brighter, <b>blue</b> darker, '
+        f"gain ×{factor:.3g}: full colour is a change of {1 / factor:.3f}. Size, the same behind P: "
+        f"l∞ {float(size.linf):.3f} · l2 {float(size.l2):.2f} · l0 {int(size.l0)} of {image[0, 0].numel()} pixels</p>"
     )

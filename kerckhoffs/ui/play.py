@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import streamlit as st
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs import data, images, plots, zoo
+from kerckhoffs import data, images, zoo
 from kerckhoffs.attacks import ATTACKS, OnStep
 from kerckhoffs.checks import check_choice
 from kerckhoffs.classifiers import CLASSIFIERS
@@ -67,8 +68,11 @@ class Experiment:
         return card(self.model_id(kind))
 
 
+@lru_cache(maxsize=128)  # a page asks for its image a dozen times, a running attack at every step
 def picture(dataset: str, source: str, value: str) -> Tensor:
     """The image (1, 1, 28, 28) that the models see, in 256 greys, so that an address and a program can hold it.
+
+    Sessions share it, and must not write into it.
 
     Raises:
         ValueError: if the drawing or the pixels cannot be read, or nothing is drawn.
@@ -122,15 +126,13 @@ class Reading:
 
     Args:
         clean_view, adversarial_view: (1, C, H, W).
-        before, after, rounded: the ten probabilities, of the clean image, of the example, and of the example in 256
-            greys.
+        before, after: the ten probabilities, of the clean image and of the example.
     """
 
     clean_view: Tensor
     adversarial_view: Tensor
     before: list[float]
     after: list[float]
-    rounded: list[float]
     verdict: Verdict
 
 
@@ -138,30 +140,34 @@ def compare(experiment: Experiment, adversarial: Tensor) -> dict[str, Reading]:
     """Show the example to both classifiers, and to the one it was crafted on, judged in float32; by kind."""
     image, crafted = experiment.image, experiment.crafted_kind
     ids = {kind: experiment.model_id(kind) for kind in KINDS} | {crafted: experiment.crafted_on}
-    rounded = torch.from_numpy(plots.grey(adversarial[0], upscale=1)).to(adversarial.dtype)[None, None] / 255
-    shown = torch.cat([image, adversarial, rounded])
-    probabilities = {kind: predict(model(ids[kind]), shown) for kind in ids}
-    success = succeeded(int(probabilities[crafted][1].argmax()), experiment.label, experiment.target)
+    before = {kind: _clean(ids[kind], experiment.dataset, experiment.source, experiment.value) for kind in ids}
+    after = {kind: predict(model(ids[kind]), adversarial)[0] for kind in ids}
+    success = succeeded(int(after[crafted].argmax()), experiment.label, experiment.target)
     return {
         kind: Reading(
             clean_view=model(ids[kind]).view(image),
             adversarial_view=model(ids[kind]).view(adversarial),
-            before=probabilities[kind][0].tolist(),
-            after=probabilities[kind][1].tolist(),
-            rounded=probabilities[kind][2].tolist(),
+            before=before[kind].tolist(),
+            after=after[kind].tolist(),
             verdict=Verdict(
                 crafted_on=f"{crafted} classifier",
                 evaluated_on=f"{kind} classifier",
                 label=experiment.label,
                 target=experiment.target,
-                before=int(probabilities[kind][0].argmax()),
-                after=int(probabilities[kind][1].argmax()),
-                confidence=float(probabilities[kind][1].max()),
+                before=int(before[kind].argmax()),
+                after=int(after[kind].argmax()),
+                confidence=float(after[kind].max()),
                 crafted_success=success,
             ),
         )
         for kind in ids
     }
+
+
+@lru_cache(maxsize=256)  # the same at every step of an attack
+def _clean(model_id: str, dataset: str, source: str, value: str) -> Tensor:
+    """What a model says of a clean image, (K,)."""
+    return predict(model(model_id), picture(dataset, source, value))[0]
 
 
 def card(model_id: str) -> zoo.ModelCard:

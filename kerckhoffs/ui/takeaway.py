@@ -1,7 +1,7 @@
 """What a person takes away: the example as files, a figure for a slide, and the experiment as Python."""
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 import streamlit as st
@@ -9,20 +9,21 @@ from torch import Tensor
 
 from kerckhoffs import plots
 from kerckhoffs.data import DATASETS
-from kerckhoffs.evaluate import percent
+from kerckhoffs.evaluate import percent, predict
+from kerckhoffs.ui import pixels
 from kerckhoffs.ui.figure import figure
 from kerckhoffs.ui.live import Example
-from kerckhoffs.ui.play import KINDS, Experiment, Reading
+from kerckhoffs.ui.play import KINDS, Experiment, model
 from kerckhoffs.ui.script import script
 
 
 def takeaway(experiment: Experiment, example: Example) -> None:
     """The buttons, what the rounding of the PNG does to the prediction, and the script. Files are made on demand."""
     name = f"{experiment.dataset}-{experiment.attack}-{experiment.knowledge}"
-    pixels, program = example.image[0], script(experiment)
+    image, program = example.image[0], script(experiment)
     files: tuple[tuple[str, Callable[[], bytes | str], str, str], ...] = (
-        ("PNG, 28 × 28, 8 bits", lambda: plots.png(plots.grey(pixels, upscale=1)), f"{name}.png", "image/png"),
-        ("Array, float32 (.npy)", lambda: _array(pixels), f"{name}.npy", "application/octet-stream"),
+        ("PNG, 28 × 28, 8 bits", lambda: plots.png(plots.grey(image, upscale=1)), f"{name}.png", "image/png"),
+        ("Array, float32 (.npy)", lambda: _array(image), f"{name}.npy", "application/octet-stream"),
         ("Figure (.svg)", lambda: figure(experiment, example.readings), f"{name}.svg", "image/svg+xml"),
         ("Experiment (.py)", lambda: program, f"{name}.py", "text/x-python"),
     )
@@ -30,26 +31,27 @@ def takeaway(experiment: Experiment, example: Example) -> None:
         for label, content, file_name, kind in files:
             st.download_button(label, content, file_name, kind, on_click="ignore", icon=":material/download:")
     st.caption(
-        f"{rounding(experiment, example.readings)} The address of this page is this experiment: copy it to share it. "
+        f"{rounding(experiment, example)} The address of this page is this experiment: copy it to share it. "
         "It holds no key."
     )
     with st.expander("This experiment as Python"):
         st.code(program, language="python")
 
 
-def _array(pixels: Tensor) -> bytes:
+def _array(image: Tensor) -> bytes:
     file = io.BytesIO()
-    np.save(file, pixels[0].numpy())
+    np.save(file, image[0].numpy())
     return file.getvalue()
 
 
-def rounding(experiment: Experiment, readings: Mapping[str, Reading]) -> str:
+def rounding(experiment: Experiment, example: Example) -> str:
     """What both classifiers say of the PNG, which knows only 256 greys."""
     classes = DATASETS[experiment.dataset].classes
+    rounded = pixels.decode(pixels.encode(example.image))
     said = []
     for kind in KINDS:
-        after, rounded = readings[kind].verdict.after, readings[kind].rounded
-        read = rounded.index(max(rounded))
+        probabilities = predict(model(experiment.model_id(kind)), rounded)[0].tolist()
+        after, read = example.readings[kind].verdict.after, probabilities.index(max(probabilities))
         changed = "" if read == after else f", not {classes[after]} any more"
-        said.append(f"{kind} {classes[read]} ({percent(max(rounded))}){changed}")
+        said.append(f"{kind} {classes[read]} ({percent(max(probabilities))}){changed}")
     return f"Rounded to 8 bits, as in the PNG, it is read as: {'; '.join(said)}."
