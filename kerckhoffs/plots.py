@@ -7,7 +7,7 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -116,6 +116,11 @@ def probabilities(shown: Probabilities, classes: Sequence[str]) -> go.Figure:
     return go.Figure(bars, layout, _validate=False)  # checking costs most of the time
 
 
+def error_bars(shares: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]) -> dict[str, Any]:
+    """Plotly's error bars from shares (N,) to the ends of their intervals, (N,) each."""
+    return {"type": "data", "symmetric": False, "array": high - shares, "arrayminus": shares - low, "thickness": 2}
+
+
 def error_curves(
     budgets: Sequence[float], wrong: Mapping[str, Sequence[int]], count: int, height: int = 260
 ) -> go.Figure:
@@ -133,13 +138,7 @@ def error_curves(
             name=name,
             x=list(budgets),
             y=list(shares),
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": list(high - shares),
-                "arrayminus": list(shares - low),
-                "thickness": 2,
-            },
+            error_y=error_bars(shares, low, high),
             mode="lines+markers",
             line={"color": colour, "dash": dash, "width": 3},
             marker={"symbol": symbol, "size": 9},

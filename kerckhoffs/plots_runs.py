@@ -17,7 +17,7 @@ from kerckhoffs import summaries
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.data import DATASETS, TEST_SAMPLES
 from kerckhoffs.metrics import wilson
-from kerckhoffs.plots import BEFORE, OKABE_ITO
+from kerckhoffs.plots import BEFORE, OKABE_ITO, error_bars
 from kerckhoffs.table3 import ROWS
 
 NORMS = {"l0": "pixels changed (l0)", "l2": "length of the change (l2)", "linf": "largest change of a pixel (linf)"}
@@ -210,10 +210,8 @@ def _lines(table: pd.DataFrame) -> Iterator[dict[Any, Any]]:
     return iter(table.to_dict("records"))
 
 
-def _ends(table: pd.DataFrame, name: str) -> dict[str, object]:
-    """Error bars from a share to the ends of its interval."""
-    above, below = table[f"{name}_high"] - table[name], table[name] - table[f"{name}_low"]
-    return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 2}
+def _ends(table: pd.DataFrame, name: str) -> dict[str, Any]:
+    return error_bars(*(table[name + end].to_numpy() for end in ("", "_low", "_high")))
 
 
 def _colour(number: int) -> str:

@@ -28,16 +28,22 @@ def own_main(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def fresh_caches() -> Iterator[None]:
-    """The app as it is after its start: nothing cached, and no process of an earlier test at work."""
+    """The app as it is after its start: nothing cached."""
     import streamlit as st  # slow, and most tests do without
-
-    from kerckhoffs.ui import runner
 
     st.cache_resource.clear()
     st.cache_data.clear()
     yield
-    runner.runner().close()
     st.cache_resource.clear()
+
+
+@pytest.fixture
+def runs_end(fresh_caches: None) -> Iterator[None]:
+    """No process that the test's runs have started is at work after it."""
+    from kerckhoffs.ui import runner
+
+    yield
+    runner.runner().close()
 
 
 @pytest.fixture

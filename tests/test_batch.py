@@ -24,7 +24,7 @@ LIMIT = 180.0  # seconds that a test waits for a process before it fails
 SECRET = "20260101-000000-0123456789abcdef"  # the id of no run
 
 
-pytestmark = pytest.mark.usefixtures("fresh_caches")
+pytestmark = pytest.mark.usefixtures("runs_end")
 
 
 def until(wanted):

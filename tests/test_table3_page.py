@@ -15,7 +15,7 @@ PAGE = "pages/table3.py"
 MODELS = (CLASSICAL, KEYED, "mnist-table2-classical")  # with the control
 
 
-pytestmark = pytest.mark.usefixtures("fresh_caches")
+pytestmark = pytest.mark.usefixtures("runs_end")
 
 
 def row(epsilon, samples):

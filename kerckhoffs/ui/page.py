@@ -52,7 +52,8 @@ STYLE = """
   h1 { font-size: 1.3rem !important; padding: 0 0 0.4rem !important; }
   .st-key-navigation h1 { padding: 0 !important; }
   .st-key-navigation { padding-right: 2.5rem; }
-  [class*="st-key-bars_"] { min-height: 130px; }  /* a changed chart is made anew: the page below stays where it is */
+  /* a changed chart is made anew: the page below stays where it is */
+  [class*="st-key-bars_"] { min-height: 130px; margin-top: -0.5rem; }
   .k-sum { display: flex; align-items: flex-start; justify-content: center; gap: 0.4rem; }
   .k-sum figure { flex: 0 1 138px; margin: 0; min-width: 0; text-align: center; }
   .k-sum img, .k-seen { width: 100%; aspect-ratio: 1; image-rendering: pixelated; display: block;
@@ -60,7 +61,7 @@ STYLE = """
   .k-seen { max-width: 112px; }
   .k-sum figcaption { font-size: 0.85rem; line-height: 1.25; padding-top: 0.15rem; }
   .k-note { background: light-dark(rgba(0, 114, 178, 0.1), rgba(86, 180, 233, 0.2)); border-radius: 0.5rem;
-    padding: 0.5rem 0.8rem; margin: 1rem 0 0; }
+    padding: 0.5rem 0.8rem; margin: 0.5rem 0 0; }
   .k-size { font-size: 0.875rem; opacity: 0.9; margin: 0; }
   .k-sum > span { font-size: 1.6rem; font-weight: 600; padding-top: 46px; }
   @media (max-width: 640px) { .k-sum > span { padding-top: 30px; } }

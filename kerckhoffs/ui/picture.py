@@ -127,7 +127,7 @@ def _meant(dataset: str, classifier: str, source: str, value: str) -> Chosen | N
         help="Nobody labelled this image. By default it counts as what the classical classifier reads of it clean, "
         "so that this classifier is right by definition; say here if it is not.",
     )
-    return Chosen(source, value, read, said=False) if meant == AS_READ else Chosen(source, value, meant, said=True)
+    return Chosen(source, value, read) if meant == AS_READ else Chosen(source, value, meant, said=True)
 
 
 def _reading(image: Tensor, dataset: str, classifier: str) -> tuple[int, float]:
