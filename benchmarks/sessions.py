@@ -3,9 +3,9 @@
     python benchmarks/sessions.py --sessions 50 --seconds 60
 
 Each session is a web socket that says what a browser would say, begins with a sample of its own, and moves the
-slider to values of its own. Prints how long a move takes until the new picture's caption has come, and until the
-script has ended; the server's peak memory; and what went wrong: an exception on a page, or a caption or an address
-that is not the session's own, which is a leak.
+slider to values of its own. Prints how long a move takes until the size of the new perturbation has come, and until
+the script has ended; the server's peak memory; and what went wrong: an exception on a page, no size, or a size or an
+address that is not the session's own, which is a leak.
 """
 
 import argparse
@@ -31,7 +31,7 @@ PATIENCE = 60.0  # seconds after which a move counts as lost
 class Result:
     """What all sessions saw."""
 
-    captions: list[float] = field(default_factory=list)  # seconds
+    sizes: list[float] = field(default_factory=list)  # seconds
     ends: list[float] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
@@ -45,21 +45,24 @@ class Session:
         self.slider = ""
 
     async def run(self, value: float | None) -> tuple[float, float]:
-        """Run the page's script with a value of the slider; seconds to its caption and to the script's end."""
+        """Run the page's script with a value of the slider; seconds to the size and to the script's end."""
         message = BackMsg()
         message.rerun_script.query_string = self.query
         if value is not None:
             state = message.rerun_script.widget_states.widgets.add()
             state.id = self.slider
             state.double_array_value.data.append(value)
-        began, caption = time.perf_counter(), 0.0
+        began, size = time.perf_counter(), None
         await self.socket.send(message.SerializeToString())
         async with asyncio.timeout(PATIENCE):
             async for packed in self.socket:
                 answer = ForwardMsg.FromString(packed)
                 kind = answer.WhichOneof("type")
                 if kind == "script_finished":
-                    return caption, time.perf_counter() - began
+                    whole = time.perf_counter() - began
+                    if size is None:
+                        self.result.wrong.append(f"session {self.number} at {value}: no size of a perturbation")
+                    return size or whole, whole
                 if kind == "page_info_changed":
                     self.query = answer.page_info_changed.query_string
                     if parse_qs(self.query).get("sample") != [str(self.number)]:
@@ -71,10 +74,10 @@ class Session:
                         self.slider = element.slider.id
                     elif what == "exception":
                         self.result.wrong.append(f"session {self.number}: {element.exception.message}")
-                    elif what == "markdown" and "full colour is a change of" in element.markdown.body:
-                        caption = time.perf_counter() - began
-                        if value is not None and f"a change of {value:.3f}." not in element.markdown.body:
-                            self.result.wrong.append(f"session {self.number} at {value}: {element.markdown.body}")
+                    elif what == "html" and "full colour is a change of" in element.html.body:
+                        size = time.perf_counter() - began
+                        if value is not None and f"a change of {value:.3f}." not in element.html.body:
+                            self.result.wrong.append(f"session {self.number} at {value}: {element.html.body}")
         raise ConnectionError("the connection was closed")
 
 
@@ -92,11 +95,11 @@ async def person(number: int, port: int, seconds: float, opened: asyncio.Barrier
             if due - EVERY > end:
                 break
             try:
-                caption, whole = await session.run(round(0.05 + 0.01 * ((7 * number + move) % 50), 2))
+                size, whole = await session.run(round(0.05 + 0.01 * ((7 * number + move) % 50), 2))
             except (TimeoutError, ConnectionError, websockets.WebSocketException) as error:
                 result.wrong.append(f"session {number}: {type(error).__name__} {error}")
                 break
-            result.captions.append(caption)
+            result.sizes.append(size)
             result.ends.append(whole)
             await asyncio.sleep(max(due - time.monotonic(), 0))
 
@@ -132,7 +135,7 @@ def main() -> None:
         asyncio.run(listening(options.port))
         result = asyncio.run(everyone(options.sessions, options.port, options.seconds))
         print(f"{options.sessions} sessions, {len(result.ends)} moves in {options.seconds:g} s")
-        for what, seconds in (("to the caption", result.captions), ("to the end of the script", result.ends)):
+        for what, seconds in (("to the size", result.sizes), ("to the end of the script", result.ends)):
             ranks = statistics.quantiles(seconds, n=20)
             print(
                 f"{what}: median {statistics.median(seconds):.2f} s, p95 {ranks[-1]:.2f} s, worst {max(seconds):.2f} s"
