@@ -77,7 +77,7 @@ def watched(page: Page) -> list[float]:
 
 
 def move_epsilon(page: Page, moves: int) -> list[float]:
-    """Seconds from each key press to the new adversarial image and the caption of its perturbation."""
+    """Seconds from each key press to the new adversarial image and the size of its perturbation."""
     slider = page.get_by_role("slider", name="epsilon")
     slider.focus()
     seconds = []

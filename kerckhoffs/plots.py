@@ -91,8 +91,8 @@ def probabilities(shown: Probabilities, classes: Sequence[str]) -> go.Figure:
             ("adversarial", shown.after, AFTER, AFTER),
         )
     ]
-    # Drawn at every step of an attack. Plotly takes twice as long for bars with a pattern and for margins that it has
-    # to find by itself, so the clean bars are outlines, and the margins say how much room the names of classes need.
+    # Drawn about once a second while an attack runs. Plotly takes twice as long for bars with a pattern and for margins
+    # that it has to find by itself, so the clean bars are outlines, and the margins say how much room the names need.
     short = max(map(len, classes)) < 3
     room = 24 if short else 64
     layout = {

@@ -211,7 +211,7 @@ def _lines(table: pd.DataFrame) -> Iterator[dict[Any, Any]]:
 
 
 def _ends(table: pd.DataFrame, name: str) -> dict[str, Any]:
-    return error_bars(*(table[name + end].to_numpy() for end in ("", "_low", "_high")))
+    return error_bars(table[name].to_numpy(), table[f"{name}_low"].to_numpy(), table[f"{name}_high"].to_numpy())
 
 
 def _colour(number: int) -> str:

@@ -151,7 +151,7 @@ def load(model_id: str, *, folder: str | Path | None = None, key: keys.Key | Non
                 f"the key {key.fingerprint} is not the key of {model_id}, which is {entry.key_fingerprint}"
             )
         model = KeyedClassifier(transforms.make(entry.transform, key, shape), network, shape)
-    # Channels last: convolutions reorder nothing, a tenth less time for a gradient. torch's types do not know the word.
+    # Channels last: on a CPU convolutions reorder nothing, a tenth less time for a gradient. torch's types lack it.
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model.eval().requires_grad_(False)
 

@@ -44,6 +44,10 @@ def words(elements):
     return " ".join(element.value for element in elements)
 
 
+def html(app):
+    return " ".join(element.proto.body for element in app.get("html"))
+
+
 def verdicts(app):
     return [alert.value for alert in [*app.error, *app.success, *app.warning]]
 

@@ -15,7 +15,7 @@ from kerckhoffs.ui import page as frame
 from kerckhoffs.ui.controls import ACCESS, STRENGTHS
 from kerckhoffs.ui.jobs import Job
 from kerckhoffs.ui.page import PAGES
-from tests.pages import ROOT, SECONDS, choose_attack, labels, opened, run_and_wait, verdicts, words
+from tests.pages import ROOT, SECONDS, choose_attack, html, labels, opened, run_and_wait, verdicts, words
 
 pytestmark = pytest.mark.usefixtures("fresh_caches")
 
@@ -129,6 +129,8 @@ def test_cw_waits_for_its_button_runs_in_a_worker_and_is_judged():
     choose_attack(app, "cw_l2")
     assert "has not run" in words(app.caption)
     assert not verdicts(app)
+    assert html(app).count("Clean image, read as <b>7 (") == 2
+    assert "l∞ 0.000 · l2 0.00 · l0 0 of 784 pixels" in html(app)
     app.number_input(key="cw_l2_iterations").set_value(60).run()
     run_and_wait(app)
     assert "Finished" in words(app.caption)
@@ -224,6 +226,8 @@ def test_a_result_of_other_settings_is_never_shown():
     app.button(key="mnist_thumb_3").click().run()
     assert "has not run" in words(app.caption)
     assert not verdicts(app)
+    assert html(app).count("Clean image, read as <b>7 (") == 2
+    assert "l∞ 0.000 · l2 0.00 · l0 0 of 784 pixels" in html(app)
 
 
 @pytest.fixture

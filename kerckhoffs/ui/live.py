@@ -127,15 +127,15 @@ def watch(experiment: Experiment, job: Job | None, at: Step | None, polling: boo
         elif job.done and not polling:
             draw(view, experiment, _result(experiment, job), "done")
         elif not job.done:
-            with strip.container():
-                bar = _bar_and_stop(experiment, job)
-            _run(view, experiment, job, bar, next(frames))
+            _run(view, strip, experiment, job, next(frames))
         if polling and job is not None and job.done:
             st.rerun()  # draws the whole page once more, without polling, and says what went wrong
 
 
-def _run(view: panels.Comparison, experiment: Experiment, job: Job, bar: DeltaGenerator, frames: int) -> None:
+def _run(view: panels.Comparison, strip: DeltaGenerator, experiment: Experiment, job: Job, frames: int) -> None:
     """Draw a running job's newest steps, or its result if that comes first."""
+    with strip.container():
+        bar = _bar_and_stop(experiment, job)
     began = time.monotonic()
     for number in range(1, frames + 1):
         image = experiment.image if job.step is None else job.step.current
@@ -145,6 +145,7 @@ def _run(view: panels.Comparison, experiment: Experiment, job: Job, bar: DeltaGe
             return
         job.wait_for_end(max(began + number * FRAME_SECONDS - time.monotonic(), 0))
         if job.done:
+            strip.caption(_ended(job))
             if not job.failed:
                 _pictures(view, experiment, _result(experiment, job), "done")
                 time.sleep(SETTLE_SECONDS)

@@ -31,8 +31,8 @@ class Comparison:
     def __init__(self, experiment: Experiment) -> None:
         self._experiment = experiment
         self._parts: dict[str, DeltaGenerator] = {}
-        self._columns = dict(zip(KINDS, st.columns(2, gap="medium"), strict=True))
-        self._sides = {kind: column.container(key=f"side_{kind}") for kind, column in self._columns.items()}
+        columns = st.columns(2, gap="medium")
+        self._sides = {kind: column.container(key=f"side_{kind}") for kind, column in zip(KINDS, columns, strict=True)}
         self._below = st.container()
         for kind, side in self._sides.items():
             with side:
@@ -44,8 +44,11 @@ class Comparison:
         for kind, side in self._sides.items():
             said = "" if stage == "done" else self._note(readings[kind], stage)
             self._put(f"equation {kind}", side, equation(readings[kind], kind, factor) + said)
+            name = f"verdict {kind}"
             if stage == "done":
-                self._verdict(side, readings[kind])
+                self._parts[name] = self._verdict(self._parts.get(name, side), readings[kind])
+            elif name not in self._parts:
+                self._parts[name] = side.empty()  # an earlier verdict goes at once
         self._put("size", self._below, _size(self._experiment.image, adversarial, factor))
 
     def _put(self, name: str, container: DeltaGenerator, html: str) -> None:
@@ -55,10 +58,10 @@ class Comparison:
     def chart(self, readings: Mapping[str, Reading]) -> None:
         """The charts of the probabilities; once in a run, and last, as a browser takes longest for them."""
         classes = DATASETS[self._experiment.dataset].classes
-        for kind, column in self._columns.items():
+        for kind, side in self._sides.items():
             reading = readings[kind]
             bars = plots.Probabilities(reading.before, reading.after, reading.verdict.label, self._experiment.target)
-            column.plotly_chart(
+            side.plotly_chart(
                 plots.probabilities(bars, classes),
                 key=f"bars_{kind}",
                 config={"displayModeBar": False},
@@ -74,19 +77,20 @@ class Comparison:
             "running": "The attack is running; so far read as <b>{}</b>.",
             "replay": "At this step read as <b>{}</b>; not the result.",
         }[stage]
-        return f'<p class="k-note">{said.format(escape(read))}</p>'
+        role = "" if stage == "running" else ' role="alert"'  # read out, but not several times a second
+        return f'<p class="k-note"{role}>{said.format(escape(read))}</p>'
 
-    def _verdict(self, side: DeltaGenerator, reading: Reading) -> None:
+    def _verdict(self, place: DeltaGenerator, reading: Reading) -> DeltaGenerator:
         classes, verdict = DATASETS[self._experiment.dataset].classes, reading.verdict
         outcome = verdict.outcome()
         show, icon = {
-            "fooled": (side.error, ":material/dangerous:"),
-            "still right": (side.success, ":material/shield:"),
-            "no evidence": (side.warning, ":material/help:"),
-            "was wrong before": (side.warning, ":material/block:"),
+            "fooled": (place.error, ":material/dangerous:"),
+            "still right": (place.success, ":material/shield:"),
+            "no evidence": (place.warning, ":material/help:"),
+            "was wrong before": (place.warning, ":material/block:"),
         }[outcome]
         arrow = f": {classes[verdict.before]} → {classes[verdict.after]}" if outcome == "fooled" else ""
-        show(f"**{outcome.capitalize()}{arrow}.** {verdict.sentence(classes)}", icon=icon)
+        return show(f"**{outcome.capitalize()}{arrow}.** {verdict.sentence(classes)}", icon=icon)
 
 
 def _heading(card: ModelCard, kind: str) -> None:

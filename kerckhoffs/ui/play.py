@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from typing import Any
 
 import streamlit as st
@@ -54,10 +54,20 @@ class Experiment:
         """Its kind: "classical", "keyed" or "surrogate"."""
         return card(self.crafted_on).kind
 
-    @property
+    @cached_property  # like `before` the same at every step of an attack
     def image(self) -> Tensor:
         """The clean image, (1, 1, 28, 28)."""
         return picture(self.dataset, self.source, self.value)
+
+    @property
+    def models(self) -> dict[str, str]:
+        """The ids of both classifiers and of the model that the example is crafted on, by kind."""
+        return {kind: self.model_id(kind) for kind in KINDS} | {self.crafted_kind: self.crafted_on}
+
+    @cached_property
+    def before(self) -> dict[str, Tensor]:
+        """What each of these models says of the clean image, the ten probabilities (10,), by kind."""
+        return {kind: predict(model(model_id), self.image)[0] for kind, model_id in self.models.items()}
 
     def model_id(self, kind: str) -> str:
         """The id of the "classical" or the "keyed" one of the two classifiers."""
@@ -68,11 +78,8 @@ class Experiment:
         return card(self.model_id(kind))
 
 
-@lru_cache(maxsize=128)  # a page asks for its image a dozen times, a running attack at every step
 def picture(dataset: str, source: str, value: str) -> Tensor:
     """The image (1, 1, 28, 28) that the models see, in 256 greys, so that an address and a program can hold it.
-
-    Sessions share it, and must not write into it.
 
     Raises:
         ValueError: if the drawing or the pixels cannot be read, or nothing is drawn.
@@ -138,36 +145,28 @@ class Reading:
 
 def compare(experiment: Experiment, adversarial: Tensor) -> dict[str, Reading]:
     """Show the example to both classifiers, and to the one it was crafted on, judged in float32; by kind."""
-    image, crafted = experiment.image, experiment.crafted_kind
-    ids = {kind: experiment.model_id(kind) for kind in KINDS} | {crafted: experiment.crafted_on}
-    before = {kind: _clean(ids[kind], experiment.dataset, experiment.source, experiment.value) for kind in ids}
-    after = {kind: predict(model(ids[kind]), adversarial)[0] for kind in ids}
-    success = succeeded(int(after[crafted].argmax()), experiment.label, experiment.target)
+    loaded = {kind: model(model_id) for kind, model_id in experiment.models.items()}
+    after = {kind: predict(loaded[kind], adversarial)[0] for kind in loaded}
+    success = succeeded(int(after[experiment.crafted_kind].argmax()), experiment.label, experiment.target)
     return {
         kind: Reading(
-            clean_view=model(ids[kind]).view(image),
-            adversarial_view=model(ids[kind]).view(adversarial),
-            before=before[kind].tolist(),
+            clean_view=classifier.view(experiment.image),
+            adversarial_view=classifier.view(adversarial),
+            before=experiment.before[kind].tolist(),
             after=after[kind].tolist(),
             verdict=Verdict(
-                crafted_on=f"{crafted} classifier",
+                crafted_on=f"{experiment.crafted_kind} classifier",
                 evaluated_on=f"{kind} classifier",
                 label=experiment.label,
                 target=experiment.target,
-                before=int(before[kind].argmax()),
+                before=int(experiment.before[kind].argmax()),
                 after=int(after[kind].argmax()),
                 confidence=float(after[kind].max()),
                 crafted_success=success,
             ),
         )
-        for kind in ids
+        for kind, classifier in loaded.items()
     }
-
-
-@lru_cache(maxsize=256)  # the same at every step of an attack
-def _clean(model_id: str, dataset: str, source: str, value: str) -> Tensor:
-    """What a model says of a clean image, (K,)."""
-    return predict(model(model_id), picture(dataset, source, value))[0]
 
 
 def card(model_id: str) -> zoo.ModelCard:

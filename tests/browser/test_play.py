@@ -150,6 +150,7 @@ def test_cw_ends_by_itself_fools_the_classifier_it_is_crafted_on_and_is_replayed
     slider.press("Home")
     expect(page.get_by_text("Replay: step 1 of")).to_be_visible()
     expect(page.get_by_text("not the result").first).to_be_visible()
+    expect(verdict(page, "classical")).to_have_count(0)
     slider.press("End")
     expect(verdict(page, "classical")).to_contain_text("is now read as")
 
