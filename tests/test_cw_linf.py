@@ -5,7 +5,7 @@ from kerckhoffs.attacks import cw_linf
 from kerckhoffs.attacks.cw import to_w, to_x
 from tests.linear import Linear, boundaries, random_linear, sizes
 
-MODEST = {"solver": "reference", "max_iterations": 50, "learning_rate": 0.01, "initial_const": 0.3}
+MODEST = {"solver": "reference", "max_iterations": 100, "learning_rate": 0.01, "initial_const": 0.3}
 each_solver = pytest.mark.parametrize("options", [{}, MODEST], ids=["fast", "reference"])
 
 

@@ -108,7 +108,11 @@ def doublings(const: float, largest: float) -> int:
 
 
 class Adam:
-    """Adam (Kingma and Ba 2015) on rows of w (M, C, H, W) that each count their own steps.
+    """Adam (Kingma and Ba 2015, algorithm 1) on rows of w (M, C, H, W) that each count their own steps.
+
+    Its epsilon stands beside the corrected root, as in the paper and in torch. TensorFlow's Adam, which the authors
+    ran, has it beside the uncorrected one, which is up to 30 times smaller: pixels at 0 or 1, whose gradients are
+    as small as epsilon, then start more slowly, and on MNIST l2 is 1 % larger.
 
     Row by row the same in whatever batch, to the last bit. So the powers of the betas are products: the last bit of
     torch's power of a tensor depends on the place in the tensor.
@@ -135,5 +139,6 @@ class Adam:
         self.power2 *= BETA2
         self.mean.lerp_(gradient, 1 - BETA1)
         self.variance.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
-        rate = (self._rate * (1 - self.power2).sqrt() / (1 - self.power1)).to(gradient.dtype)
-        return -rate * self.mean / (self.variance.sqrt() + ADAM_EPSILON)
+        rate = (self._rate / (1 - self.power1)).to(gradient.dtype)
+        root = (self.variance / (1 - self.power2).to(gradient.dtype)).sqrt()
+        return -rate * self.mean / (root + ADAM_EPSILON)
