@@ -26,7 +26,7 @@ SHORT: dict[str, dict[str, int]] = {
     "cw_linf": {"starts": 1},
     "cw_l0": {"starts": 1, "iterations": 200, "patience": 2},
 }
-"""Options with which the whole table takes half an hour on two cores: a third of the defaults' gradients. The
+"""Options with which the whole table takes half an hour on two cores: a quarter to half of the defaults' gradients. The
 perturbations come out larger (benchmarks/README.md), which does not flatter the keyed classifier."""
 
 FGSM_EPSILON = 0.3

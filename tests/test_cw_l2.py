@@ -7,6 +7,7 @@ from scipy.optimize import LinearConstraint, minimize
 
 from kerckhoffs import data, zoo
 from kerckhoffs.attacks import cw_l2
+from kerckhoffs.evaluate import Counted
 from tests.linear import Linear, boundaries, random_linear, sizes
 
 MODEST = {"solver": "reference", "max_iterations": 500, "learning_rate": 0.01, "initial_const": 0.1}
@@ -52,6 +53,17 @@ def test_it_reaches_a_target_at_the_distance_of_its_boundary(options):
     adversarial = cw_l2(model, images, 1 - labels, targeted=True, **options)
     assert torch.equal(model(adversarial).argmax(1), 1 - labels)
     assert (norms(adversarial, images) / boundaries(model, images, labels, "l2").amin(1)).max() <= 1.05
+
+
+def test_all_starts_go_a_third_of_the_way_and_the_best_example_goes_on_alone():
+    images, labels = data.load("mnist", indices=range(2))
+    counted, steps = Counted(zoo.load("mnist-table2-classical")), []
+    adversarial = cw_l2(counted, images, labels, iterations=60, starts=3, on_step=steps.append)
+    assert counted.calls.gradients == 2 * (3 * 20 + 40)
+    assert [(step.done, step.total) for step in steps] == [(done, 60) for done in range(1, 61)]
+    assert all((steps[19].best != images).flatten(1).any(1))
+    torch.testing.assert_close(steps[20].current, steps[19].best, atol=1e-6, rtol=0)
+    assert (norms(adversarial, images) < norms(steps[19].best, images)).all()
 
 
 @each_solver

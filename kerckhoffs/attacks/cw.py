@@ -36,9 +36,8 @@ def initial_const(default: float) -> Option:
     return Option("initial_const", float, default, "The first c.", low=1e-9, high=1e6, when=("solver", "reference"))
 
 
-def iterations(default: int) -> Option:
+def iterations(default: int, help_: str = "Gradients for each start.") -> Option:
     """The length of a walk, an option of the fast solvers."""
-    help_ = "Gradients for each start."
     return Option("iterations", int, default, help_, low=2, high=100_000, when=("solver", "fast"))
 
 
@@ -118,11 +117,11 @@ class Adam:
     torch's power of a tensor depends on the place in the tensor.
     """
 
-    def __init__(self, w: Tensor, rate: float) -> None:
+    def __init__(self, w: Tensor, rate: float, epsilon: float = ADAM_EPSILON) -> None:
         self.mean, self.variance = torch.zeros_like(w), torch.zeros_like(w)
         self.power1 = torch.ones(len(w), 1, 1, 1, dtype=torch.float64, device=w.device)  # BETA1 ** steps
         self.power2 = self.power1.clone()
-        self._rate = rate
+        self._rate, self._epsilon = rate, epsilon
 
     def restart(self, rows: Tensor) -> None:
         """Forget everything about these rows, (R,) indices or (M,) bool."""
@@ -141,4 +140,4 @@ class Adam:
         self.variance.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
         rate = (self._rate / (1 - self.power1)).to(gradient.dtype)
         root = (self.variance / (1 - self.power2).to(gradient.dtype)).sqrt()
-        return -rate * self.mean / (root + ADAM_EPSILON)
+        return -rate * self.mean / (root + self._epsilon)

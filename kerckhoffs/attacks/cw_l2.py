@@ -24,7 +24,7 @@ from kerckhoffs.attacks.cw import (
     to_w,
     to_x,
 )
-from kerckhoffs.attacks.walk import FIRST_STEPS, walk
+from kerckhoffs.attacks.walk import PHASES, walk
 
 
 def cw_l2(
@@ -35,8 +35,8 @@ def cw_l2(
     targeted: bool = False,
     solver: str = "fast",
     confidence: float = 0.0,
-    iterations: int = 175,
-    starts: int = 3,
+    iterations: int = 150,
+    starts: int = 4,
     learning_rate: float = 1e-2,
     binary_search_steps: int = 9,
     max_iterations: int = 1000,
@@ -57,8 +57,9 @@ def cw_l2(
         targeted: aim at `labels` instead of away from them.
         solver: "fast" or "reference". With the latter an image's result is the same in whatever batch it comes.
         confidence: kappa, by how many logits the wrong class must lead; >= 0.
-        iterations: fast: gradients for each start; >= 2.
-        starts: fast: walks with different first steps, of which the best example counts; 1 to 4.
+        iterations: fast: steps, with a gradient each; all starts go the first third of them, and from there the
+            best example goes on alone; >= 2.
+        starts: fast: walks with different first steps; 1 to 4.
         learning_rate: reference: Adam's, > 0.
         binary_search_steps: reference: solves, each with its own c; >= 1.
         max_iterations: reference: gradient steps a solve at most; >= 1 (the authors' code: 10 000, the usual
@@ -172,8 +173,8 @@ CW_L2 = Attack(
     options=(
         SOLVER,
         CONFIDENCE,
-        iterations(175),
-        starts(3, len(FIRST_STEPS[2])),
+        iterations(150, "Steps: each start a third, the best the rest."),
+        starts(4, len(PHASES[2][0].steps)),
         learning_rate(1e-2),
         Option(
             "binary_search_steps",
@@ -188,6 +189,6 @@ CW_L2 = Attack(
         initial_const(1e-3),
     ),
     source="Carlini and Wagner 2017, section 6.A; the paper, equations (5) and (6)",
-    cost=525,
+    cost=300,
     function=cw_l2,
 )

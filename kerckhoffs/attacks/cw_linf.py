@@ -24,7 +24,7 @@ from kerckhoffs.attacks.cw import (
     to_w,
     to_x,
 )
-from kerckhoffs.attacks.walk import FIRST_STEPS, walk
+from kerckhoffs.attacks.walk import PHASES, walk
 
 LARGEST_CONST = 20.0
 SMALLEST_LIMIT = 1 / 256
@@ -160,7 +160,7 @@ CW_LINF = Attack(
         SOLVER,
         CONFIDENCE,
         iterations(250),
-        starts(3, len(FIRST_STEPS[torch.inf])),
+        starts(3, len(PHASES[torch.inf][0].steps)),
         learning_rate(5e-3),
         max_iterations(1000),
         initial_const(1e-5),

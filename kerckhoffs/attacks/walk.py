@@ -1,10 +1,11 @@
 """The fast solver of CW's l2 and linf problems: walks along the decision boundary, from several first steps.
 
-FMN (Pintor et al. 2021, algorithm 1; fmn.py) with five changes that were measured on training images:
+FMN (Pintor et al. 2021, algorithm 1; fmn.py) with six changes that were measured on training images:
 
-- The first step is twice the size of the perturbation (but at most that many units of l2), and another share of it
-  in every further start: the long steps find nearer parts of the boundary, the short ones end closer to it. All
-  starts go in one batch, and the best example of each image counts.
+- The first step is up to four times the size of the perturbation, and another share of it in every start: the long
+  steps find nearer parts of the boundary, the short ones end closer to it. All starts go in one batch.
+- In l2 all starts are short, and the best example of each image goes on alone, with long steps again. In linf the
+  starts go all the way.
 - The ball grows and shrinks to where the margin's slope puts the boundary along the perturbation, plus a little,
   and by at most the share gamma; FMN always takes all of gamma.
 - In linf some starts step along the root of the gradient's entries, half way from the gradient itself, the steepest
@@ -12,6 +13,9 @@ FMN (Pintor et al. 2021, algorithm 1; fmn.py) with five changes that were measur
 - Pixels that stand at a wall of the box and are pushed against it count as flat: they take no part of the step.
 - Images go in chunks that fit the caches.
 """
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -21,13 +25,33 @@ from kerckhoffs.attacks.cw import margin_slope
 from kerckhoffs.attacks.ddn import cosine, unit
 from kerckhoffs.attacks.fmn import BEYOND, norms, project
 
-FIRST_STEPS = {2: (2.0, 1.0, 3.0, 0.5), torch.inf: (2.0, 2.0, 3.0, 3.0)}
-"""For each norm the first step of each start, as a share of the perturbation."""
-POWERS = (1.0, 0.5, 0.5, 1.0)
-"""For each start in linf, to which power the gradient's entries are raised, with their signs kept."""
-LONGEST = 1.0  # of what a first step is a share of, in l2
-LAST_STEP = 0.01  # the last step of all starts, as such a share too
-GAMMA, LAST_GAMMA = 0.05, 0.005  # the ball changes by at most this share
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of the walks, in which their steps and gamma fall along half a cosine.
+
+    Each walk begins at the best example of its image, or at the image as long as there is none.
+
+    Args:
+        share: of the iterations that it takes.
+        steps: for each walk the first step, as a share of the perturbation, but in l2 of at most LONGEST.
+        gamma: by what share the ball changes at most, at first and in the end.
+        powers: in linf, for each walk, to which power the gradient's entries are raised, with their signs kept.
+    """
+
+    share: float
+    steps: tuple[float, ...]
+    gamma: tuple[float, float]
+    powers: tuple[float, ...] = ()
+
+
+PHASES = {
+    2: (Phase(1 / 3, (2.0, 0.75, 4.0, 1.25), (0.25, 0.01)), Phase(2 / 3, (0.8,), (0.02, 0.0065))),
+    torch.inf: (Phase(1.0, (2.0, 2.0, 3.0, 3.0), (0.05, 0.005), powers=(1.0, 0.5, 0.5, 1.0)),),
+}
+"""What the walks in a norm do. The numbers are from a search over 2500 training images (benchmarks/README.md)."""
+LONGEST = 1.0  # of what a step is a share of, in l2
+LAST_STEP = 0.01  # the last step of a phase, as such a share too
 INSIDE = 0.05  # of gamma: how far beyond the boundary the ball should end
 
 
@@ -45,32 +69,55 @@ def walk(
 
     Args:
         confidence: by how many logits the wrong class must lead.
-        iterations: gradients for each start; >= 2.
-        starts: how many of the norm's FIRST_STEPS.
+        iterations: steps of all phases together, with a gradient for each walk; >= 2.
+        starts: how many of the walks of a phase, at most.
     """
     batches = chunks(pursuit, starts)
-    for number, rows in enumerate(batches):
-        x, labels = pursuit.images[rows].repeat(starts, 1, 1, 1), pursuit.labels[rows].repeat(starts)
-        first = x.new_tensor(FIRST_STEPS[p][:starts]).repeat_interleave(len(rows))
-        powers = x.new_tensor(POWERS[:starts]).repeat_interleave(len(rows))[:, None, None, None]
-        farthest = norms(torch.maximum(x, 1 - x), p)  # (S R,) of the box
-        delta, smallest = torch.zeros_like(x), torch.full_like(farthest, torch.inf)
-        for step in range(iterations):
-            part = step / (iterations - 1)
-            trial = (x + delta).clamp(0, 1)
-            margin, gradient, success = margin_slope(model, trial, labels, targeted, confidence)
-            size = norms(delta, p)
-            smallest = torch.where(success, torch.minimum(smallest, size), smallest)
-            pursuit.keep_smallest(trial, success, size, rows)
-            if pursuit.report(number * iterations + step + 1, len(batches) * iterations, trial[: len(rows)], rows):
-                return
-            gradient = gradient.masked_fill(((trial <= 0) & (gradient > 0)) | ((trial >= 1) & (gradient < 0)), 0)
-            radius = torch.minimum(_radius(delta, margin, gradient, success, size, smallest, p, part), farthest)
-            ball = radius if p == 2 else project(torch.maximum(x, 1 - x), radius, p).flatten(1).norm(dim=1)
-            alpha = (LAST_STEP + (first - LAST_STEP) * cosine(1.0, 0.0, part)) * ball.clamp_max(LONGEST)
-            direction = gradient if p == 2 else gradient.sign() * gradient.abs() ** powers
-            stepped = (trial - alpha[:, None, None, None] * unit(direction)).clamp(0, 1)
-            delta = project(stepped - x, radius, p)
+    phases = [(phase, max(round(phase.share * iterations), 1)) for phase in PHASES[p]]
+    done, total = 0, len(batches) * sum(length for _, length in phases)
+    for rows in batches:
+        for phase, length in phases:
+            for trial in _steps(model, pursuit, rows, targeted, p, confidence, phase, length, starts):
+                done += 1
+                if pursuit.report(done, total, trial, rows):
+                    return
+
+
+def _steps(
+    model: nn.Module,
+    pursuit: Pursuit,
+    rows: Tensor,
+    targeted: bool,
+    p: float,
+    confidence: float,
+    phase: Phase,
+    length: int,
+    starts: int,
+) -> Iterator[Tensor]:
+    """One phase of the open images `rows` (R,): what the first walk of each tries, (R, C, H, W), in every step."""
+    images, steps = pursuit.images[rows], phase.steps[:starts]
+    begin = images, pursuit.best[rows] - images, pursuit.size[rows], pursuit.labels[rows]
+    x, delta, smallest, labels = (torch.cat([each] * len(steps)) for each in begin)  # (S R, ...)
+    first = images.new_tensor(steps).repeat_interleave(len(rows))
+    power = images.new_tensor(phase.powers[:starts]).repeat_interleave(len(rows))[:, None, None, None]
+    box = torch.maximum(x, 1 - x)
+    farthest = norms(box, p)
+    for step in range(length):
+        part = step / max(length - 1, 1)
+        trial = (x + delta).clamp(0, 1)
+        margin, gradient, success = margin_slope(model, trial, labels, targeted, confidence)
+        size = norms(delta, p)
+        smallest = torch.where(success, torch.minimum(smallest, size), smallest)
+        pursuit.keep_smallest(trial, success, size, rows)
+        yield trial[: len(rows)]
+        gradient = gradient.masked_fill(((trial <= 0) & (gradient > 0)) | ((trial >= 1) & (gradient < 0)), 0)
+        most = cosine(*phase.gamma, part) * size
+        radius = torch.minimum(_radius(delta, margin, gradient, success, size, smallest, most, p, part), farthest)
+        ball = radius if p == 2 else norms(project(box, radius, p), 2)
+        alpha = (LAST_STEP + (first - LAST_STEP) * cosine(1.0, 0.0, part)) * ball.clamp_max(LONGEST)
+        direction = gradient if p == 2 else gradient.sign() * gradient.abs() ** power
+        stepped = (trial - alpha[:, None, None, None] * unit(direction)).clamp(0, 1)
+        delta = project(stepped - x, radius, p)
 
 
 def chunks(pursuit: Pursuit, starts: int) -> tuple[Tensor, ...]:
@@ -86,10 +133,11 @@ def _radius(
     success: Tensor,
     size: Tensor,
     smallest: Tensor,
+    most: Tensor,
     p: float,
     part: float,
 ) -> Tensor:
-    """The next size of the ball, (M,)."""
+    """The next size of the ball, (M,), which changes by `most`, (M,), at most once there is a success."""
     dual = norms(gradient, 2 if p == 2 else 1).clamp_min(torch.finfo(gradient.dtype).tiny)
     ahead = (size + margin.abs() / dual) * (1 + BEYOND * part**2)  # the boundary, until a first success
     if p == 2:  # by how much the margin falls when the perturbation grows by 1
@@ -97,7 +145,6 @@ def _radius(
     else:
         at_ball = delta.abs() >= 0.999 * size[:, None, None, None]
         outward = -(gradient * delta.sign() * at_ball).flatten(1).sum(1)
-    most = cosine(GAMMA, LAST_GAMMA, part) * size
     change = margin / torch.maximum(outward, 0.1 * dual) + INSIDE * most
     radius = size + torch.minimum(torch.maximum(change, -most), most)
     radius = torch.where(success, torch.minimum(radius, smallest), radius)
