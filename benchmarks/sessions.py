@@ -31,8 +31,8 @@ PATIENCE = 60.0  # seconds after which a move counts as lost
 class Result:
     """What all sessions saw."""
 
-    sizes: list[float] = field(default_factory=list)  # seconds
-    ends: list[float] = field(default_factory=list)
+    shown: list[float] = field(default_factory=list)  # seconds to the size of the perturbation
+    ends: list[float] = field(default_factory=list)  # and to the end of the script
     wrong: list[str] = field(default_factory=list)
 
 
@@ -52,7 +52,7 @@ class Session:
             state = message.rerun_script.widget_states.widgets.add()
             state.id = self.slider
             state.double_array_value.data.append(value)
-        began, size = time.perf_counter(), None
+        began, shown = time.perf_counter(), None
         await self.socket.send(message.SerializeToString())
         async with asyncio.timeout(PATIENCE):
             async for packed in self.socket:
@@ -60,9 +60,9 @@ class Session:
                 kind = answer.WhichOneof("type")
                 if kind == "script_finished":
                     whole = time.perf_counter() - began
-                    if size is None:
+                    if shown is None:
                         self.result.wrong.append(f"session {self.number} at {value}: no size of a perturbation")
-                    return size or whole, whole
+                    return shown or whole, whole
                 if kind == "page_info_changed":
                     self.query = answer.page_info_changed.query_string
                     if parse_qs(self.query).get("sample") != [str(self.number)]:
@@ -75,7 +75,7 @@ class Session:
                     elif what == "exception":
                         self.result.wrong.append(f"session {self.number}: {element.exception.message}")
                     elif what == "html" and "full colour is a change of" in element.html.body:
-                        size = time.perf_counter() - began
+                        shown = time.perf_counter() - began
                         if value is not None and f"a change of {value:.3f}." not in element.html.body:
                             self.result.wrong.append(f"session {self.number} at {value}: {element.html.body}")
         raise ConnectionError("the connection was closed")
@@ -95,11 +95,11 @@ async def person(number: int, port: int, seconds: float, opened: asyncio.Barrier
             if due - EVERY > end:
                 break
             try:
-                size, whole = await session.run(round(0.05 + 0.01 * ((7 * number + move) % 50), 2))
+                shown, whole = await session.run(round(0.05 + 0.01 * ((7 * number + move) % 50), 2))
             except (TimeoutError, ConnectionError, websockets.WebSocketException) as error:
                 result.wrong.append(f"session {number}: {type(error).__name__} {error}")
                 break
-            result.sizes.append(size)
+            result.shown.append(shown)
             result.ends.append(whole)
             await asyncio.sleep(max(due - time.monotonic(), 0))
 
@@ -135,7 +135,7 @@ def main() -> None:
         asyncio.run(listening(options.port))
         result = asyncio.run(everyone(options.sessions, options.port, options.seconds))
         print(f"{options.sessions} sessions, {len(result.ends)} moves in {options.seconds:g} s")
-        for what, seconds in (("to the size", result.sizes), ("to the end of the script", result.ends)):
+        for what, seconds in (("to the size", result.shown), ("to the end of the script", result.ends)):
             ranks = statistics.quantiles(seconds, n=20)
             print(
                 f"{what}: median {statistics.median(seconds):.2f} s, p95 {ranks[-1]:.2f} s, worst {max(seconds):.2f} s"

@@ -36,7 +36,7 @@ class Phase:
         share: of the iterations that it takes.
         steps: for each walk the first step, as a share of the perturbation, but in l2 of at most LONGEST.
         gamma: by what share the ball changes at most, at first and in the end.
-        powers: in linf, for each walk, to which power the gradient's entries are raised, with their signs kept.
+        powers: for each walk to which power the gradient's entries are raised, with their signs kept; none: to 1.
     """
 
     share: float
@@ -99,7 +99,9 @@ def _steps(
     begin = images, pursuit.best[rows] - images, pursuit.size[rows], pursuit.labels[rows]
     x, delta, smallest, labels = (torch.cat([each] * len(steps)) for each in begin)  # (S R, ...)
     first = images.new_tensor(steps).repeat_interleave(len(rows))
-    power = images.new_tensor(phase.powers[:starts]).repeat_interleave(len(rows))[:, None, None, None]
+    power = None
+    if phase.powers:
+        power = images.new_tensor(phase.powers[:starts]).repeat_interleave(len(rows))[:, None, None, None]
     box = torch.maximum(x, 1 - x)
     farthest = norms(box, p)
     for step in range(length):
@@ -115,7 +117,7 @@ def _steps(
         radius = torch.minimum(_radius(delta, margin, gradient, success, size, smallest, most, p, part), farthest)
         ball = radius if p == 2 else norms(project(box, radius, p), 2)
         alpha = (LAST_STEP + (first - LAST_STEP) * cosine(1.0, 0.0, part)) * ball.clamp_max(LONGEST)
-        direction = gradient if p == 2 else gradient.sign() * gradient.abs() ** power
+        direction = gradient if power is None else gradient.sign() * gradient.abs() ** power
         stepped = (trial - alpha[:, None, None, None] * unit(direction)).clamp(0, 1)
         delta = project(stepped - x, radius, p)
 
