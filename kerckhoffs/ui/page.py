@@ -27,7 +27,9 @@ PAGES = tuple(page for page in LISTED if (ROOT / page[0]).exists())
 # Runs of pages that work at a time. A run is half Python and half small tensor operations: more of them take Python's
 # lock from each other until all together get less done (50 sessions: p95 of a move 4.7 s without this, 0.1 s with it).
 AT_ONCE = threading.BoundedSemaphore(2)
-PATIENCE = 2.0  # seconds that a run waits for its turn before it goes without
+# Seconds that a run waits for its turn before it goes without. Runs that go without slow down all others: on a machine
+# that is a little too slow for its visitors, 2 s of patience end in a jam (50 sessions: p95 5.8 s, 1.6 s with more).
+PATIENCE = 10.0
 
 DEMONSTRATION = (
     "The keys of these demonstration models are **public**: they ship with the program. A defence whose key is "
