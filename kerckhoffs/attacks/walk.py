@@ -49,7 +49,7 @@ PHASES = {
     2: (Phase(1 / 3, (2.0, 0.75, 4.0, 1.25), (0.25, 0.01)), Phase(2 / 3, (0.8,), (0.02, 0.0065))),
     torch.inf: (Phase(1.0, (2.0, 2.0, 3.0, 3.0), (0.05, 0.005), powers=(1.0, 0.5, 0.5, 1.0)),),
 }
-"""What the walks in a norm do. The numbers are from a search over 2500 training images (benchmarks/README.md)."""
+"""What the walks in a norm do; where the numbers come from: benchmarks/README.md, for l2 under "Phases"."""
 LONGEST = 1.0  # of what a step is a share of, in l2
 LAST_STEP = 0.01  # the last step of a phase, as such a share too
 INSIDE = 0.05  # of gamma: how far beyond the boundary the ball should end
