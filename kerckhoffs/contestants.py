@@ -167,7 +167,8 @@ def _foolbox(
     foolbox = _module("foolbox")
     criterion = foolbox.criteria.TargetedMisclassification if targeted else foolbox.criteria.Misclassification
     run = getattr(foolbox.attacks, attack)(**options)
-    _, clipped, _ = run(foolbox.PyTorchModel(model, bounds=(0, 1)), images, criterion(labels), epsilons=epsilon)
+    wrapped = foolbox.PyTorchModel(model, bounds=(0, 1), device=images.device)  # its default: a GPU if there is one
+    _, clipped, _ = run(wrapped, images, criterion(labels), epsilons=epsilon)
     result: Tensor = clipped
     return result
 

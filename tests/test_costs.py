@@ -7,6 +7,8 @@ def test_the_effort_is_the_registered_cost_scaled_by_the_options_that_count():
     assert costs.effort("fgsm", {"epsilon": 0.1}) == ATTACKS["fgsm"].cost
     assert costs.effort("bim", {"iterations": 80}) == 2 * ATTACKS["bim"].cost
     assert costs.effort("cw_l2", {"solver": "reference"}) == 9 * 1000
+    for attack in costs.WALKS:
+        assert costs.effort(attack, {}) == ATTACKS[attack].cost
     assert costs.effort("cw_l2", {"starts": 1}) == 50 + 100
     assert costs.effort("cw_l2", {"starts": 2, "iterations": 300}) == 2 * 100 + 200
     assert 25_000 < costs.effort("cw_l0", {"solver": "reference"}) < 45_000

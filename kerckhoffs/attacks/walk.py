@@ -72,15 +72,24 @@ def walk(
         iterations: steps of all phases together, with a gradient for each walk; >= 2.
         starts: how many of the walks of a phase, at most.
     """
-    batches = chunks(pursuit, starts)
-    phases = [(phase, max(round(phase.share * iterations), 1)) for phase in PHASES[p]]
-    done, total = 0, len(batches) * sum(length for _, length in phases)
+    batches, phases = chunks(pursuit, starts), lengths(p, iterations)
+    done, total = 0, len(batches) * sum(phases.values())
     for rows in batches:
-        for phase, length in phases:
+        for phase, length in phases.items():
             for trial in _steps(model, pursuit, rows, targeted, p, confidence, phase, length, starts):
                 done += 1
                 if pursuit.report(done, total, trial, rows):
                     return
+
+
+def lengths(p: float, iterations: int) -> dict[Phase, int]:
+    """How many of the iterations each phase of the walks in the norm p takes."""
+    return {phase: max(round(phase.share * iterations), 1) for phase in PHASES[p]}
+
+
+def gradients(p: float, iterations: int, starts: int) -> int:
+    """How many gradients an image takes in the norm p."""
+    return sum(length * len(phase.steps[:starts]) for phase, length in lengths(p, iterations).items())
 
 
 def _steps(
