@@ -9,7 +9,16 @@ from kerckhoffs.attacks.walk import gradients
 from kerckhoffs.experiments import Experiment
 
 JUDGING = 10  # what judging an example costs, in gradients
-EFFORTS = ("iterations", "max_iterations", "max_queries", "starts", "restarts", "binary_search_steps", "passes")
+EFFORTS = (
+    "iterations",
+    "max_iterations",
+    "max_queries",
+    "starts",
+    "restarts",
+    "binary_search_steps",
+    "search_steps",
+    "passes",
+)
 # Rounds of a reference solver with its default options, each of max_iterations: benchmarks/README.md.
 ROUNDS = {"cw_l0": 32, "cw_linf": 29}
 WALKS = {"cw_l2": 2.0, "cw_linf": math.inf}  # whose fast solver is attacks/walk.py, and in which norm

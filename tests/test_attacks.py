@@ -3,7 +3,6 @@
 import inspect
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,12 +16,7 @@ from kerckhoffs.transforms import Permutation
 from tests.linear import Linear, boundaries, random_linear, sizes
 
 # Some attacks have a second solver, which keeps the same contract.
-REFERENCES = {
-    f"{id} reference": replace(
-        ATTACKS[id], id=f"{id} reference", function=partial(ATTACKS[id].function, solver="reference")
-    )
-    for id in ("cw_l2", "cw_linf", "cw_l0")
-}
+REFERENCES = {f"{id} reference": replace(ATTACKS[id], id=f"{id} reference") for id in ("cw_l2", "cw_linf", "cw_l0")}
 
 # Options that make an attack quick and, where its default budget is small, strong enough for tiny models.
 QUICK = {
@@ -39,7 +33,13 @@ QUICK = {
     "cw_l2": {"iterations": 40},
     "cw_linf": {"iterations": 40},
     "cw_l0": {"iterations": 40, "starts": 1},
-    "cw_l2 reference": {"max_iterations": 60, "binary_search_steps": 3, "learning_rate": 0.1, "initial_const": 0.1},
+    "cw_l2 reference": {
+        "solver": "reference",
+        "max_iterations": 60,
+        "binary_search_steps": 3,
+        "learning_rate": 0.1,
+        "initial_const": 0.1,
+    },
     "cw_linf reference": {"max_iterations": 30, "learning_rate": 0.05, "initial_const": 2.0},
     "cw_l0 reference": {"max_iterations": 10, "learning_rate": 0.3, "initial_const": 1000.0},
     "ddn": {"iterations": 40},
@@ -55,7 +55,13 @@ QUICK = {
 
 # Options with which a minimal attack comes within BAR of the optimum of a linear model, where the default does not.
 ACCURATE = {
-    "cw_l2 reference": {"max_iterations": 150, "binary_search_steps": 6, "learning_rate": 0.02, "initial_const": 0.1},
+    "cw_l2 reference": {
+        "solver": "reference",
+        "max_iterations": 150,
+        "binary_search_steps": 6,
+        "learning_rate": 0.02,
+        "initial_const": 0.1,
+    },
     "cw_linf reference": {"max_iterations": 50, "learning_rate": 0.01, "initial_const": 0.3},
     "cw_l0 reference": {"max_iterations": 40, "learning_rate": 0.1, "initial_const": 0.01},
     "fmn_l0": {"iterations": 300},
@@ -86,6 +92,11 @@ every_attack_and_aim = pytest.mark.parametrize(
     [(attack, targeted) for attack in EVERY for targeted in (False, True)[: 1 + attack.targeted]],
     ids=lambda each: getattr(each, "id", None) or ("targeted" if each else "untargeted"),
 )
+every_option = pytest.mark.parametrize(
+    ("attack", "option"),
+    [(attack, option) for attack in ATTACKS.values() for option in attack.options],
+    ids=lambda each: getattr(each, "id", None) or each.name,
+)
 
 
 class Constant(nn.Module):
@@ -93,6 +104,17 @@ class Constant(nn.Module):
 
     def forward(self, images):
         return torch.tensor([1.0, 0.0, 0.0]) + 0 * images.flatten(1).sum(1, keepdim=True)
+
+
+class Then(nn.Module):
+    """A model whose logits become something else."""
+
+    def __init__(self, model, change):
+        super().__init__()
+        self.model, self.change = model, change
+
+    def forward(self, images):
+        return self.change(self.model(images))
 
 
 class Deaf(nn.Module):
@@ -123,7 +145,12 @@ def aims(model, images, targeted):
 
 
 def run(attack, model, images, labels, targeted=False, **options):
-    return attack.run(model, images, labels, targeted=targeted, **QUICK.get(attack.id, {}) | options)
+    options = QUICK.get(attack.id, {}) | solver(attack) | options
+    return attack.run(model, images, labels, targeted=targeted, **options)
+
+
+def solver(attack):
+    return {"solver": "reference"} if attack.id in REFERENCES else {}
 
 
 def succeeded(model, images, labels, targeted):
@@ -215,6 +242,113 @@ def test_it_works_where_gradients_are_switched_off_and_on_a_frozen_model(attack)
         assert torch.equal(run(attack, model, images, labels), expected)
 
 
+@every_attack
+@pytest.mark.parametrize("value", [-1e9, -torch.inf])
+def test_a_class_that_the_model_hides_protects_nothing(attack, value):
+    shape = (1, 4, 4)
+    model, images = linear(shape), images_for(shape)
+    labels = aims(model, images, False)
+    hiding = Then(model, lambda logits: torch.cat([logits, torch.full_like(logits[:, :1], value)], 1))
+    expected = run(attack, model, images, labels)
+    adversarial = run(attack, hiding, images, labels)
+    assert torch.equal(succeeded(hiding, adversarial, labels, False), changes(adversarial, images))
+    assert torch.equal(changes(adversarial, images), changes(expected, images)) or attack.random
+
+
+@every_attack
+def test_a_model_that_answers_with_nan_is_no_robust_one(attack):
+    shape = (1, 4, 4)
+    broken = Then(linear(shape), lambda logits: logits * torch.nan)
+    with pytest.raises(ValueError, match="some of its logits are NaN"):
+        run(attack, broken, images_for(shape), torch.zeros(6, dtype=torch.int64))
+
+
+@some(lambda attack: attack.access == "gradients")
+def test_a_model_without_a_gradient_of_numbers_is_no_robust_one(attack):
+    shape = (1, 4, 4)
+    model, images = linear(shape), images_for(shape)
+    labels = aims(model, images, False)
+    bent = Then(model, lambda logits: logits + (logits - logits.detach()).square().sqrt())  # inf times 0 at 0
+    with pytest.raises(ValueError, match="gradient of numbers, but some of it is NaN"):
+        run(attack, bent, images, labels)
+    with pytest.raises(ValueError, match="model gives no gradient"):
+        run(attack, Deaf(model), images, labels)
+    with torch.inference_mode(), pytest.raises(ValueError, match="model gives no gradient"):
+        run(attack, model, images, labels)
+
+
+@every_attack
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16], ids=str)
+def test_logits_of_another_precision_are_served(attack, dtype):
+    shape = (1, 4, 4)
+    model, images = Then(linear(shape), lambda logits: logits.to(dtype)), images_for(shape)
+    labels = aims(model, images, False)
+    adversarial = run(attack, model, images, labels)
+    changed = changes(adversarial, images)
+    assert changed.any()
+    assert torch.equal(succeeded(model, adversarial, labels, False), changed)
+
+
+@every_attack
+@pytest.mark.parametrize("layer", [nn.BatchNorm1d(4), nn.Dropout(0.5)], ids=lambda layer: type(layer).__name__)
+def test_a_model_that_a_look_would_change_is_refused(attack, layer):
+    shape = (1, 4, 4)
+    model, images = nn.Sequential(linear(shape), layer).train(), images_for(shape)
+    before, state = {name: value.clone() for name, value in model.state_dict().items()}, torch.get_rng_state()
+    with pytest.raises(ValueError, match=f"model must be in eval mode: its {type(layer).__name__}"):
+        run(attack, model, images, torch.zeros(6, dtype=torch.int64))
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@every_attack
+def test_a_model_that_writes_into_its_input_does_not_write_into_the_callers(attack):
+    class Writes(nn.Module):
+        def forward(self, images):
+            if not images.requires_grad:
+                images.mul_(0.5)
+            return model(images)
+
+    model, images = linear((1, 4, 4)), images_for((1, 4, 4))
+    before = images.clone()
+    run(attack, Writes(), images, torch.zeros(6, dtype=torch.int64))
+    assert torch.equal(images, before)
+
+
+BAD_ARGUMENTS = {
+    "targeted": ("no", "targeted must be True or False, but is 'no'"),
+    "on_step": (5, "on_step must be a function, but is 5"),
+    "generator": (5, "generator must be a torch.Generator, but is 5"),
+    "training": (torch.zeros(2, 1, 4, 4), "training must be a pair of images and labels"),
+}
+
+
+@every_attack
+@pytest.mark.parametrize("name", BAD_ARGUMENTS)
+def test_bad_arguments_are_refused_with_their_value(attack, name):
+    value, message = BAD_ARGUMENTS[name]
+    if name not in inspect.signature(attack.function).parameters:
+        pytest.skip(f"takes no {name}")
+    if name == "targeted" and not attack.targeted:
+        message = "cannot be targeted"
+    model, images = linear((1, 4, 4)), images_for((1, 4, 4))
+    with pytest.raises(ValueError, match=message):
+        run(attack, model, images, aims(model, images, False), **{name: value})
+
+
+@every_option
+def test_an_option_that_would_count_nothing_is_refused(attack, option):
+    if option.when is None:
+        pytest.skip("counts always")
+    name, wanted = option.when
+    owner = next(each for each in attack.options if each.name == name)
+    other = not wanted if owner.type is bool else next(each for each in owner.choices if each != wanted)
+    value = option.high if option.high != option.default else option.low
+    with pytest.raises(ValueError, match=f"{option.name} counts only with {name}={wanted}"):
+        attack.check_options(**{name: other, option.name: value})
+    attack.check_options(**{name: wanted, option.name: value})
+
+
 @every_attack_and_aim
 def test_an_example_that_fails_comes_back_unchanged(attack, targeted):
     images = images_for((1, 3, 3))
@@ -272,7 +406,8 @@ def test_it_comes_close_to_the_optimum_of_a_linear_model(attack):
     for targeted in (False, True)[: 1 + attack.targeted]:
         predicted = model(images).argmax(1)
         labels = 1 - predicted if targeted else predicted
-        adversarial = attack.run(model, images, labels, targeted=targeted, **ACCURATE.get(attack.id, {}))
+        options = ACCURATE.get(attack.id, {}) | solver(attack)
+        adversarial = attack.run(model, images, labels, targeted=targeted, **options)
         assert succeeded(model, adversarial, labels, targeted).all()
         optimum = boundaries(model, images, predicted, attack.norm).amin(1)
         ratio = sizes(adversarial, images, attack.norm) / optimum
@@ -438,13 +573,6 @@ def test_bad_labels_are_refused_with_their_value(attack, case):
 def test_a_model_that_returns_no_logits_is_refused(attack):
     with pytest.raises(ValueError, match=r"model must return logits \(N, K\)"):
         run(attack, nn.Identity(), torch.full((2, 1, 2, 2), 0.5), torch.zeros(2, dtype=torch.int64))
-
-
-every_option = pytest.mark.parametrize(
-    ("attack", "option"),
-    [(attack, option) for attack in ATTACKS.values() for option in attack.options],
-    ids=lambda each: getattr(each, "id", None) or each.name,
-)
 
 
 @every_option

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from kerckhoffs.attacks.ddn import cosine, ddn, unit
+from kerckhoffs.attacks.ddn import ddn
+from kerckhoffs.attacks.geometry import cosine, unit
 from tests.linear import Linear, boundaries, random_linear, sizes
 
 

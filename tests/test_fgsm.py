@@ -62,13 +62,14 @@ def test_perturb_all_moves_also_what_fails_and_what_was_misread():
     torch.testing.assert_close((moved - images).abs(), torch.full_like(images, 0.01), atol=1e-6, rtol=0)
 
 
-def test_a_confident_model_still_gives_a_direction():
-    """In float32 the softmax of this margin rounds to exactly 1, and the part of the gradient that lowers Z_0 to 0."""
+@pytest.mark.parametrize("scale", [25, 100, 500])
+def test_a_confident_model_still_gives_a_direction(scale):
+    """In float32, float64, and where the gradient itself is too small for float32: 1 - p is 1e-10, 1e-39, 1e-196."""
 
     class Confident(nn.Module):
         def forward(self, images):
             flat = images.flatten(1)
-            return torch.stack([25 * flat[:, 0], 0.1 * flat[:, 1]], 1)
+            return torch.stack([scale * flat[:, 0], 0.1 * flat[:, 1]], 1)
 
     images = picture(0.9, 0.5)
     moved = fgsm(Confident(), images, torch.tensor([0]), epsilon=0.1, perturb_all=True)

@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from kerckhoffs import data, zoo
-from kerckhoffs.attacks.fmn import fmn_l0, fmn_l2, fmn_linf, norms, project
+from kerckhoffs.attacks.fmn import fmn_l0, fmn_l2, fmn_linf
+from kerckhoffs.attacks.geometry import norms, project
 from tests.linear import Linear, boundaries, random_linear
 
 ATTACKS = {0: fmn_l0, 2: fmn_l2, torch.inf: fmn_linf}

@@ -4,8 +4,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import nn
 
-from kerckhoffs.attacks.base import fooled, margins
-from kerckhoffs.attacks.oracle import CHUNK, AccessRefused, Oracle, QueryBudgetExceeded
+from kerckhoffs.attacks.logits import CHUNK, fooled, margins
+from kerckhoffs.attacks.oracle import AccessRefused, Oracle, QueryBudgetExceeded
 
 
 class Pixels(nn.Module):

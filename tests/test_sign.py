@@ -3,14 +3,15 @@
 import pytest
 import torch
 import torchattacks
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
 from kerckhoffs import data, zoo
-from kerckhoffs.attacks import bim, illc, mi_fgsm, otcm, pgd, rand_fgsm
-from kerckhoffs.attacks.sign import cross_entropy, into_ball
+from kerckhoffs.attacks import apgd, bim, illc, mi_fgsm, otcm, pgd, rand_fgsm
+from kerckhoffs.attacks.geometry import into_ball
+from kerckhoffs.attacks.sign import cross_entropy
 from tests.linear import Linear
 from tests.peers import Doubled, targeted_peer
 
@@ -129,6 +130,22 @@ def test_pgd_restarts_only_what_has_not_been_turned():
     assert len(trajectory(pgd, identity(), picture(0.6, 0.5, 0.5), 0, **options)) == 2
 
 
+@pytest.mark.parametrize("attack", [pgd, apgd])
+def test_a_random_start_that_fools_is_an_example(attack):
+    """The model is fooled below 0.7, and its gradient points up: each step leaves what the start has found."""
+    rising = Linear(torch.tensor([[0.0], [1.0]]), torch.tensor([0.0, 0.0]))
+
+    class Torn(torch.nn.Module):
+        def forward(self, images):
+            logits = rising(images)  # a gradient towards class 1 ...
+            below = (images.flatten(1) < 0.7).float() * 2 - 1
+            return logits + (torch.cat([-below, below], 1) - logits).detach()  # ... which is said below 0.7
+
+    image = torch.full((1, 1, 1, 1), 0.75)
+    found = attack(Torn(), image, torch.tensor([0]), epsilon=0.25, iterations=5, restarts=20)
+    assert float(found) < 0.7
+
+
 def test_the_margin_moves_two_classes_only():
     options = {"epsilon": 0.1, "step_size": 0.1, "iterations": 1, "random_start": False}
     seen = trajectory(pgd, identity(), picture(0.9, 0.5, 0.3), 0, loss="margin", **options)
@@ -152,6 +169,7 @@ def test_a_confident_model_still_gives_a_direction():
 
 
 @given(st.floats(0, 1, width=32), st.floats(-2, 2, width=32), st.floats(0, 1))
+@example(float(torch.tensor(1.6e-8)), 0.3, 0.25)  # the excess is lost where float32 numbers are subtracted
 def test_into_ball_keeps_to_the_last_bit(pixel, moved, epsilon):
     image = torch.tensor([[[[pixel]]]])
     inside = into_ball(torch.tensor([[[[moved]]]]), image, epsilon)

@@ -9,8 +9,10 @@ classes other than the target in place of the true class: the aim here is that t
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit, fooled
-from kerckhoffs.attacks.sign import Objective, cross_entropy, from_starts, into_ball, lead, slope
+from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit
+from kerckhoffs.attacks.geometry import into_ball
+from kerckhoffs.attacks.logits import Objective, fooled, look
+from kerckhoffs.attacks.sign import cross_entropy, from_starts, lead
 
 MOMENTUM = 0.75  # alpha of the paper: the new step's weight, the last step has the rest
 RISES = 0.75  # rho: the share of steps that must raise the loss for the step size to stay
@@ -98,35 +100,36 @@ def _run(
     """Algorithm 1 from one start: which rows (R,) were turned, and whether the caller stopped it."""
     images, labels = pursuit.images[rows], pursuit.labels[rows]
     x = before = start
-    height, gradient, _ = _look(model, x, labels, targeted, objective)
-    top, top_height, top_gradient = x, height, gradient  # where the loss was highest
+    loss, gradient, logits = look(model, x, labels, targeted, objective)
+    found = fooled(logits, labels, targeted)
+    pursuit.keep(x, found, _rank(loss, found).to(x.dtype), rows)
+    top, top_loss, top_gradient = x, loss, gradient  # where the loss was highest
     eta = images.new_full((len(rows), 1, 1, 1), 2 * epsilon)
     rises = torch.zeros_like(labels)  # steps since the last checkpoint that raised the loss
-    checked, checked_height, halved = 0, height, torch.zeros_like(labels, dtype=torch.bool)
-    found = torch.zeros_like(labels, dtype=torch.bool)
+    checked, checked_loss, halved = 0, loss, torch.zeros_like(labels, dtype=torch.bool)
     at = set(checkpoints(iterations))
     for step in range(1, iterations + 1):
         z = into_ball(x + eta * gradient.sign(), images, epsilon)
         weight = MOMENTUM if step > 1 else 1.0
         x, before = into_ball(x + weight * (z - x) + (1 - weight) * (x - before), images, epsilon), x
-        last_height = height
-        height, gradient, logits = _look(model, x, labels, targeted, objective, last=step == iterations)
+        last_loss = loss
+        loss, gradient, logits = look(model, x, labels, targeted, objective, last=step == iterations)
         success = fooled(logits, labels, targeted)
         found |= success
-        pursuit.keep(x, success, _rank(height, success).to(x.dtype), rows)
+        pursuit.keep(x, success, _rank(loss, success).to(x.dtype), rows)
         if pursuit.report(number * iterations + step, starts * iterations, x, rows):
             return found, True
-        rises += height > last_height
-        higher = height > top_height
+        rises += loss > last_loss
+        higher = loss > top_loss
         top, top_gradient = _where(higher, x, top), _where(higher, gradient, top_gradient)
-        top_height = torch.where(higher, height, top_height)
+        top_loss = torch.where(higher, loss, top_loss)
         if step in at:
-            stuck = ~halved & (top_height <= checked_height)
+            stuck = ~halved & (top_loss <= checked_loss)
             halved = (rises < RISES * (step - checked)) | stuck
             eta = _where(halved, eta / 2, eta)
             x, gradient = _where(halved, top, x), _where(halved, top_gradient, gradient)
-            height = torch.where(halved, top_height, height)
-            checked, checked_height, rises = step, top_height, torch.zeros_like(rises)
+            loss = torch.where(halved, top_loss, loss)
+            checked, checked_loss, rises = step, top_loss, torch.zeros_like(rises)
     return found, False
 
 
@@ -147,21 +150,9 @@ def difference_of_logits_ratio(logits: Tensor, labels: Tensor, targeted: bool) -
     return lead(logits, labels, targeted) / (first - low).clamp_min(1e-12)
 
 
-def _look(
-    model: nn.Module, images: Tensor, labels: Tensor, targeted: bool, objective: Objective, last: bool = False
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The loss (R,) float64, its gradient (R, C, H, W), zeros after the last step, and the logits (R, K)."""
-    x = images.detach().requires_grad_(not last)
-    with torch.set_grad_enabled(not last):
-        logits = model(x)
-        height = objective(logits, labels, targeted)
-    gradient = torch.zeros_like(images) if last else slope(height, x)
-    return height.detach(), gradient, logits.detach()
-
-
-def _rank(height: Tensor, success: Tensor) -> Tensor:
+def _rank(loss: Tensor, success: Tensor) -> Tensor:
     """What is best, smallest first, (R,): successes in (-3, -1), failures in (-1, 1), each by falling loss."""
-    return -height / (1 + height.abs()) - 2 * success
+    return -loss / (1 + loss.abs()) - 2 * success
 
 
 def _where(rows: Tensor, one: Tensor, other: Tensor) -> Tensor:

@@ -17,7 +17,10 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
 
+from kerckhoffs.attacks.logits import fooled, read
 from kerckhoffs.checks import check_choice, check_images, check_labels
 
 
@@ -77,9 +80,6 @@ class Option:
 
 
 EPSILON = Option("epsilon", float, 0.3, "The largest change of a pixel.")
-CHUNK = 128
-"""Images in one forward, and backward, at most: bounds the memory, and fits the caches that were tried."""
-
 PERTURB_ALL = Option("perturb_all", bool, False, "Return failed examples too, as the paper's table counts.")
 
 
@@ -110,7 +110,7 @@ class Attack:
     random: bool = False
 
     def check_options(self, **options: Any) -> None:
-        """Refuse an option that the attack does not have, or a value out of its range.
+        """Refuse an option that the attack does not have, a value out of its range, or one that would count nothing.
 
         Raises:
             ValueError: naming the option and the value.
@@ -120,6 +120,15 @@ class Attack:
             if name not in known:
                 raise ValueError(f"{self.id} has no option {name!r}; it has: {', '.join(known) or 'none'}")
             known[name].check(value)
+        chosen = {option.name: option.default for option in self.options} | options
+        for option in self.options:
+            if option.when is None or chosen[option.name] == option.default:
+                continue
+            owner, wanted = option.when
+            if chosen[owner] != wanted:
+                raise ValueError(
+                    f"{option.name} counts only with {owner}={wanted}, but {owner} is {chosen[owner]!r}: leave it out"
+                )
 
     def run(
         self,
@@ -183,10 +192,18 @@ class Pursuit:
             ValueError: naming the argument that is wrong.
         """
         check_inputs(images, labels)
-        with torch.no_grad():
-            logits = torch.cat([model(chunk) for chunk in images.split(CHUNK)])
-            already = fooled(logits, labels, targeted, confidence)
-        self._all = images.detach()
+        check_model(model)
+        if type(targeted) is not bool:
+            raise ValueError(f"targeted must be True or False, but is {targeted!r}")
+        if on_step is not None and not callable(on_step):
+            raise ValueError(f"on_step must be a function, but is {on_step!r}")
+        self._all = images.detach().clone()  # a model that writes into its input writes into this
+        logits = read(model, self._all)
+        if int(labels.max()) >= logits.shape[1]:
+            raise ValueError(
+                f"labels must be below {logits.shape[1]}, the number of classes, but one is {int(labels.max())}"
+            )
+        already = fooled(logits, labels, targeted, confidence)
         self._on_step = on_step
         self._perturb_all = perturb_all
         self.open = (~already | perturb_all).nonzero().squeeze(1)  # (M,)
@@ -248,7 +265,13 @@ class Pursuit:
 
 
 def generator_for(images: Tensor, generator: torch.Generator | None) -> torch.Generator:
-    """The caller's generator, or a fresh one with seed 0; never the global one."""
+    """The caller's generator, or a fresh one with seed 0; never the global one.
+
+    Raises:
+        ValueError: if it is no torch.Generator.
+    """
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise ValueError(f"generator must be a torch.Generator, but is {generator!r}")
     return torch.Generator(images.device).manual_seed(0) if generator is None else generator
 
 
@@ -262,35 +285,12 @@ def check_inputs(images: Tensor, labels: Tensor) -> None:
     check_labels(labels, len(images))
 
 
-def margins(logits: Tensor, labels: Tensor, targeted: bool) -> Tensor:
-    """How far each example is from success, (N,): negative where the model is fooled.
-
-    Untargeted Z_y - max_{j != y} Z_j, targeted max_{j != t} Z_j - Z_t (Carlini and Wagner 2017, section 6).
+def check_model(model: nn.Module) -> None:
+    """Refuse a model that a look would change.
 
     Raises:
-        ValueError: on logits that are not (N, K), K >= 2, or a label that is not below K.
+        ValueError: if it trains a layer whose output is random, or that averages over what it is shown.
     """
-    if logits.ndim != 2 or len(logits) != len(labels) or logits.shape[1] < 2:
-        raise ValueError(f"model must return logits (N, K) with K >= 2, but returned shape {tuple(logits.shape)}")
-    if int(labels.max()) >= logits.shape[1]:
-        raise ValueError(
-            f"labels must be below {logits.shape[1]}, the number of classes, but one is {int(labels.max())}"
-        )
-    column = labels[:, None]
-    own = logits.gather(1, column).squeeze(1)
-    others = logits.scatter(1, column, -torch.inf).amax(1)
-    return others - own if targeted else own - others
-
-
-def beaten(margin: Tensor, logits: Tensor, confidence: float = 0.0) -> Tensor:
-    """Where margins (N,) of logits (N, K) are beaten by at least `confidence`, (N,) bool.
-
-    A hair more is asked for than equality (1e-5 of the largest logit), because the logits of one image differ by
-    rounding from batch to batch, and a success must stay one when the image is judged alone.
-    """
-    return margin + confidence < -1e-5 * logits.abs().amax(1)
-
-
-def fooled(logits: Tensor, labels: Tensor, targeted: bool, confidence: float = 0.0) -> Tensor:
-    """Where the model says what the attack wants, by at least `confidence`, (N,) bool; see `beaten`."""
-    return beaten(margins(logits, labels, targeted), logits, confidence)
+    for layer in model.modules():
+        if layer.training and isinstance(layer, (_BatchNorm, _DropoutNd)):
+            raise ValueError(f"model must be in eval mode: its {type(layer).__name__} would be changed, or be random")

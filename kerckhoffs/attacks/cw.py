@@ -8,7 +8,8 @@ place, or a better one, with a fraction of the gradients (walk.py for l2 and lin
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import CHUNK, Option, beaten, margins
+from kerckhoffs.attacks.base import Option
+from kerckhoffs.attacks.logits import beaten, look, margins
 
 BETA1, BETA2, ADAM_EPSILON = 0.9, 0.999, 1e-8
 SHRINK = 0.999999  # keeps atanh finite, and its gradient alive, at pixels that are exactly 0 or 1
@@ -31,9 +32,9 @@ def max_iterations(default: int) -> Option:
     return Option("max_iterations", int, default, help_, low=1, high=100_000, when=("solver", "reference"))
 
 
-def initial_const(default: float) -> Option:
+def initial_const(default: float, high: float = 1e6) -> Option:
     """Where c starts, an option of the reference solvers."""
-    return Option("initial_const", float, default, "The first c.", low=1e-9, high=1e6, when=("solver", "reference"))
+    return Option("initial_const", float, default, "The first c.", low=1e-9, high=high, when=("solver", "reference"))
 
 
 def iterations(default: int, help_: str = "Gradients for each start.") -> Option:
@@ -42,7 +43,7 @@ def iterations(default: int, help_: str = "Gradients for each start.") -> Option
 
 
 def starts(default: int, most: int) -> Option:
-    """How many first steps are tried, an option of the fast solvers."""
+    """How many walks an image gets, an option of the fast solvers."""
     return Option("starts", int, default, "Tries for each image.", low=1, high=most, when=("solver", "fast"))
 
 
@@ -53,28 +54,19 @@ def margin_slope(
 
     Args:
         images: (M, C, H, W); labels: (M,).
-        steady: have every chunk `filled` to a multiple of STEADY. On the processors that were tried an image's logits
-            and gradient then are the same to the last bit in whatever batch it comes, which a thousand steps of Adam
-            need to end in the same place.
+        steady: have the last chunk `filled` to a multiple of STEADY. On the processors that were tried an image's
+            logits and gradient then are the same to the last bit in whatever batch it comes, which a thousand steps
+            of Adam need to end in the same place.
 
     Returns:
         margin + confidence (M,), its gradient (M, C, H, W), and where the model is fooled (M,) bool.
     """
-    parts = []
-    for x, aims in zip(images.detach().split(CHUNK), labels.split(CHUNK), strict=True):
-        count = len(x)
-        if steady:
-            x, aims = filled(x, STEADY), filled(aims, STEADY)
-        with torch.enable_grad():
-            x.requires_grad_(True)
-            logits = model(x)
-            margin = margins(logits, aims, targeted)
-            (gradient,) = torch.autograd.grad(margin.sum(), x)
-        margin, logits = margin.detach(), logits.detach()
-        success = beaten(margin, logits, confidence)
-        parts.append((margin[:count] + confidence, gradient[:count], success[:count]))
-    margin, gradient, success = (torch.cat(part) for part in zip(*parts, strict=True))
-    return margin, gradient, success
+    count = len(images)
+    if steady:
+        images, labels = filled(images, STEADY), filled(labels, STEADY)
+    margin, gradient, logits = look(model, images, labels, targeted, margins)
+    success = beaten(margin, logits, confidence)
+    return margin[:count] + confidence, gradient[:count], success[:count]
 
 
 def filled(batch: Tensor, multiple: int) -> Tensor:

@@ -8,7 +8,7 @@ on one image at a time: here each image has its own c, its own set of pixels, an
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit, fooled
+from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.cw import (
     CONFIDENCE,
     SOLVER,
@@ -24,7 +24,8 @@ from kerckhoffs.attacks.cw import (
     to_w,
     to_x,
 )
-from kerckhoffs.attacks.fmn import norms
+from kerckhoffs.attacks.geometry import norms
+from kerckhoffs.attacks.logits import fooled, read
 from kerckhoffs.attacks.sparse import FIRST_THRESHOLDS, sparse
 
 LARGEST_CONST = 2e6
@@ -76,7 +77,7 @@ def cw_l0(
 
     Returns:
         Images (N, C, H, W) in [0, 1]: the successful perturbation with the fewest pixels that was met. Images that
-        fail, and those that the model misreads from the start, come back unchanged.
+        fail, and those that the model misreads from the start by the confidence, come back unchanged.
 
     Raises:
         ValueError: naming the argument that is wrong.
@@ -172,8 +173,7 @@ def _keep(model: nn.Module, pursuit: Pursuit, x: Tensor, rows: Tensor, targeted:
         images = pursuit.images[rows]
         changed = ((x - images).abs() > CHANGED).any(1, keepdim=True)
         x = torch.where(changed, x, images)
-        with torch.no_grad():
-            success = fooled(model(x), pursuit.labels[rows], targeted, confidence)
+        success = fooled(read(model, x), pursuit.labels[rows], targeted, confidence)
         pursuit.keep(x, success, norms(x - images, 0), rows)
 
 

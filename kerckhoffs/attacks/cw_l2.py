@@ -48,7 +48,8 @@ def cw_l2(
     margin is Z_y - max_{j != y} Z_j, or max_{j != t} Z_j - Z_t if targeted. The reference solver descends
     |x' - x|^2 + c max(margin(x') + confidence, 0) with x' = (tanh(w) + 1) / 2 by Adam on w; a binary search over c,
     apart for each sample, looks for the smallest c that still succeeds, and a sample leaves a solve early when its
-    loss has stopped falling. The fast solver is `walk`.
+    loss has stopped falling. The search bisects to its end; of 10 steps or more the authors' code gives the last one
+    to the upper bound. The fast solver is `walk`.
 
     Args:
         model: images (N, C, H, W) to logits (N, K).
@@ -69,7 +70,7 @@ def cw_l2(
 
     Returns:
         Images (N, C, H, W) in [0, 1]: the smallest successful perturbation that was met. Images that fail, and
-        those that the model misreads from the start, come back unchanged.
+        those that the model misreads from the start by the confidence, come back unchanged.
 
     Raises:
         ValueError: naming the argument that is wrong.

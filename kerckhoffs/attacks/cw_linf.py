@@ -71,7 +71,7 @@ def cw_linf(
 
     Returns:
         Images (N, C, H, W) in [0, 1]: the smallest successful perturbation that was met. Images that fail, and
-        those that the model misreads from the start, come back unchanged.
+        those that the model misreads from the start by the confidence, come back unchanged.
 
     Raises:
         ValueError: naming the argument that is wrong.
@@ -163,7 +163,7 @@ CW_LINF = Attack(
         starts(3, len(PHASES[torch.inf][0].steps)),
         learning_rate(5e-3),
         max_iterations(1000),
-        initial_const(1e-5),
+        initial_const(1e-5, high=LARGEST_CONST / 2),
     ),
     source="Carlini and Wagner 2017, section 6.C",
     cost=750,

@@ -7,13 +7,12 @@ two are the same, as one is a function of the other, but the gradient of the log
 prediction is confident.
 """
 
-import math
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit, fooled
+from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit
+from kerckhoffs.attacks.geometry import cosine, l2, unit
+from kerckhoffs.attacks.logits import fooled, look
 from kerckhoffs.attacks.sign import cross_entropy
 
 FIRST_STEP, LAST_STEP = 1.0, 0.01  # the paper's alpha, and what it decays to
@@ -58,54 +57,22 @@ def ddn(
     if len(pursuit) == 0:
         return pursuit.result()
     x, labels = pursuit.images, pursuit.labels
-
-    def log_odds(logits: Tensor) -> Tensor:
-        """log(p / (1 - p)) with p the probability of success, (M,)."""
-        return cross_entropy(logits, labels, targeted)
-
     farthest = l2(torch.maximum(x, 1 - x))  # (M,) where the farthest corner of the box is
     norm = torch.full_like(farthest, initial_norm)
     delta = torch.zeros_like(x)
     success = torch.zeros_like(labels, dtype=torch.bool)
-    gradient, _ = look(model, x, log_odds)
+    _, gradient, _ = look(model, x, labels, targeted, cross_entropy)
     for step in range(iterations):
         delta = delta + cosine(FIRST_STEP, LAST_STEP, step / iterations) * unit(gradient)
         norm = torch.minimum(norm * torch.where(success, 1 - gamma, 1 + gamma), farthest)
         moved = (x + norm[:, None, None, None] * unit(delta)).clamp(0, 1)
         delta = moved - x
-        gradient, logits = look(model, moved, log_odds)
+        _, gradient, logits = look(model, moved, labels, targeted, cross_entropy)
         success = fooled(logits, labels, targeted)
         pursuit.keep(moved, success, l2(delta))
         if pursuit.report(step + 1, iterations, moved):
             break
     return pursuit.result()
-
-
-def look(model: nn.Module, images: Tensor, objective: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
-    """The gradient (M, C, H, W) of the objective, from logits to (M,), at images, and the logits (M, K)."""
-    with torch.enable_grad():
-        images = images.detach().requires_grad_(True)
-        logits = model(images)
-        (gradient,) = torch.autograd.grad(objective(logits).sum(), images)
-    return gradient, logits.detach()
-
-
-def l2(delta: Tensor) -> Tensor:
-    """The l2 norm of each perturbation, (M, C, H, W) to (M,)."""
-    norm: Tensor = delta.flatten(1).norm(dim=1)
-    return norm
-
-
-def unit(delta: Tensor) -> Tensor:
-    """Each of (M, C, H, W) with l2 norm 1; zeros stay zeros, and tiny numbers do not vanish when squared."""
-    tiny = torch.finfo(delta.dtype).tiny
-    delta = delta / delta.abs().amax((1, 2, 3), keepdim=True).clamp_min(tiny)
-    return delta / l2(delta).clamp_min(tiny)[:, None, None, None]
-
-
-def cosine(first: float, last: float, part: float) -> float:
-    """From first, at part 0, to last, at part 1, along half a cosine."""
-    return last + (first - last) * (1 + math.cos(math.pi * part)) / 2
 
 
 DDN = Attack(

@@ -9,8 +9,9 @@ step is longer by a hair, or it could end a rounding error before the boundary. 
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit, fooled
-from kerckhoffs.attacks.ddn import l2
+from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit
+from kerckhoffs.attacks.geometry import l2
+from kerckhoffs.attacks.logits import CHUNK, ask, fooled, gradient, read
 
 HAIR = 1e-4  # the authors' code has the same
 
@@ -56,10 +57,10 @@ def deepfool(
     for step in range(max_iterations):
         if len(rows) == 0:
             break
-        r = r + _to_nearest(model, x, pursuit.labels[rows])
+        chunks = zip(x.split(CHUNK), pursuit.labels[rows].split(CHUNK), strict=True)
+        r = r + torch.cat([_to_nearest(model, some, their) for some, their in chunks])
         x = (pursuit.images[rows] + (1 + overshoot) * r).clamp(0, 1)
-        with torch.no_grad():
-            success = fooled(model(x), pursuit.labels[rows], False)
+        success = fooled(read(model, x), pursuit.labels[rows], False)
         pursuit.keep(x, success, l2(x - pursuit.images[rows]), rows)
         if pursuit.report(step + 1, max_iterations, x, rows):
             break
@@ -68,21 +69,22 @@ def deepfool(
 
 
 def _to_nearest(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-    """The step (M, C, H, W) from images to the nearest boundary of the model made linear; 0 where it is flat."""
+    """The step (R, C, H, W) from images to the nearest boundary of the model made linear; 0 where it is flat."""
     with torch.enable_grad():
         x = images.detach().requires_grad_(True)
-        logits = model(x)
-        lead = logits - logits.gather(1, labels[:, None])  # f, (M, K)
-        last = lead.shape[1] - 1
-        gradients = [torch.autograd.grad(lead[:, k].sum(), x, retain_graph=k < last)[0] for k in range(last + 1)]
-    w = torch.stack(gradients, 1)  # (M, K, C, H, W)
-    slope = w.flatten(2).norm(dim=2)  # (M, K)
-    distance = (lead.detach().abs() / slope).scatter(1, labels[:, None], torch.inf)
-    distance = torch.where(slope > 0, distance, torch.inf)
-    size, nearest = distance.min(1)  # (M,)
-    pick = torch.arange(len(nearest), device=nearest.device), nearest
-    size = torch.where(size < torch.inf, (size + HAIR) / slope[pick], 0)
-    return size[:, None, None, None] * w[pick]
+        logits = ask(model, x)
+        leads = (logits - logits.gather(1, labels[:, None])).unbind(1)  # f, K times (R,)
+    size = images.new_full((len(images),), torch.inf)
+    step = torch.zeros_like(images)
+    for k, lead in enumerate(leads):
+        w = gradient(lead, x, more=True)
+        slope = l2(w)
+        distance = torch.where((slope > 0) & (labels != k), lead.detach().abs() / slope, torch.inf)
+        nearer = distance < size
+        size = torch.where(nearer, distance, size)
+        share = torch.where(nearer, (distance + HAIR) / slope, 0)[:, None, None, None]
+        step = torch.where(nearer[:, None, None, None], share * w, step)
+    return step
 
 
 DEEPFOOL = Attack(

@@ -4,12 +4,12 @@ Goodfellow, Shlens and Szegedy, "Explaining and harnessing adversarial examples"
 paper. The step itself is torchattacks'.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Pursuit, fooled
+from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Pursuit
+from kerckhoffs.attacks.geometry import within
+from kerckhoffs.attacks.logits import CHUNK, NAN_GRADIENT, NO_GRADIENT, ask, fooled, read
 
 
 def fgsm(
@@ -24,8 +24,8 @@ def fgsm(
 ) -> Tensor:
     """x' = clip(x + epsilon sign(grad J(x, y))), or minus with J(x, t) if targeted.
 
-    J is the cross-entropy. It is taken in float64: in float32 a confident prediction rounds to probability 1,
-    its part of the gradient to 0, and the attack loses its direction.
+    J is the cross-entropy. Where the model is confident it is flat to rounding, in float32 and in float64; what is
+    climbed then has the same direction and is never flat: see `Apart`.
 
     Args:
         model: images (N, C, H, W) to logits (N, K).
@@ -47,9 +47,9 @@ def fgsm(
     FGSM.check_options(epsilon=epsilon, perturb_all=perturb_all)
     pursuit = Pursuit(model, images, labels, targeted, on_step, perturb_all=perturb_all)
     if len(pursuit):
-        moved = _step(model, pursuit.images, pursuit.labels, targeted, epsilon)
-        with torch.no_grad():
-            pursuit.keep(moved, fooled(model(moved), pursuit.labels, targeted))
+        chunks = zip(pursuit.images.split(CHUNK), pursuit.labels.split(CHUNK), strict=True)
+        moved = torch.cat([_step(model, some, their, targeted, epsilon) for some, their in chunks])
+        pursuit.keep(moved, fooled(read(model, moved), pursuit.labels, targeted))
         pursuit.report(1, 1, moved)
     return pursuit.result()
 
@@ -58,7 +58,7 @@ def _step(model: nn.Module, images: Tensor, labels: Tensor, targeted: bool, epsi
     import torchattacks  # half a second: it imports scipy.stats
 
     with torch.enable_grad():
-        attack = torchattacks.FGSM(Apart(model, images.device), eps=epsilon)
+        attack = torchattacks.FGSM(Apart(model, labels), eps=epsilon)
         if targeted:
             attack.targeted = True  # what set_mode_targeted_by_function does, which also prints
             attack._target_map_function = _same_labels
@@ -70,29 +70,42 @@ def _same_labels(images: Tensor, labels: Tensor) -> Tensor:
     return labels
 
 
-def within(moved: Tensor, images: Tensor, epsilon: float) -> Tensor:
-    """Bring the pixels that rounding took beyond epsilon back, by at most two float32 steps at 1."""
-    beyond = (moved - images).abs().double() > epsilon
-    limit = max(epsilon - 2 * torch.finfo(torch.float32).eps, 0.0)
-    closer = torch.minimum(torch.maximum(moved, images - limit), images + limit)
-    return torch.where(beyond, closer, moved)
-
-
 class Apart(nn.Module):
     """The model as torchattacks wants it: with a parameter, to tell the device, and with a mode it may switch.
 
-    The model is not a submodule, so its own mode is left alone.
+    The model is not a submodule, so its own mode is left alone. With u = log sum_{j != y} exp(Z_j) - Z_y (sign.py),
+    J = log(1 + exp(u)) has u's gradient times 1 / (1 + exp(-u)), which rounds to 0 for a confident model. Here the
+    logits are shifted by u's value, so that this factor is 1/2 wherever it stands.
+
+    Args:
+        labels: y, (R,).
     """
 
-    def __init__(self, model: nn.Module, device: torch.device) -> None:
+    def __init__(self, model: nn.Module, labels: Tensor) -> None:
         super().__init__()
-        self._model = (model,)
-        self.device_mark = nn.Parameter(torch.empty(0, device=device), requires_grad=False)
+        self._model, self._labels = (model,), labels
+        self.device_mark = nn.Parameter(torch.empty(0, device=labels.device), requires_grad=False)
         self.eval()
 
-    def forward(self, images: Tensor) -> Any:
-        """Logits (N, K) in float64."""
-        return self._model[0](images).double()
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (R, K) in float64: 0 of the label, Z_j - Z_y - u of the others.
+
+        Raises:
+            ValueError: as `logits.ask` does, or if the model gives no gradient; with NaN in it, on the way back.
+        """
+        logits = ask(self._model[0], images).double()
+        if not logits.requires_grad:
+            raise ValueError(NO_GRADIENT)
+        images.register_hook(_numbers)
+        column = self._labels[:, None]
+        behind = logits - logits.gather(1, column)
+        u = behind.detach().scatter(1, column, -torch.inf).logsumexp(1, keepdim=True)
+        return (behind - u).scatter(1, column, 0)
+
+
+def _numbers(gradient: Tensor) -> None:
+    if bool(gradient.isnan().any()):
+        raise ValueError(NAN_GRADIENT)
 
 
 FGSM = Attack(

@@ -14,8 +14,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit, fooled, margins
-from kerckhoffs.attacks.ddn import cosine, l2, look, unit
+from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit
+from kerckhoffs.attacks.geometry import cosine, norms, project, unit
+from kerckhoffs.attacks.logits import fooled, look, margins
 
 LAST_GAMMA = 0.001
 LAST_STEP = 0.01  # of the first
@@ -117,27 +118,22 @@ def _fmn(
     if len(pursuit) == 0:
         return pursuit.result()
     x, labels = pursuit.images, pursuit.labels
-
-    def lead(logits: Tensor) -> Tensor:
-        """How far beyond the boundary, in logits, (M,); negative before it."""
-        return -margins(logits, labels, targeted)
-
     delta = torch.zeros_like(x)
     radius = norms(delta, p)  # e, (M,)
     farthest = norms(torch.maximum(x, 1 - x), p)  # (M,) of the box
     success = torch.zeros_like(labels, dtype=torch.bool)
-    gradient, logits = look(model, x, lead)
+    margin, gradient, _ = look(model, x, labels, targeted, margins)
     for step in range(iterations):
         part = step / iterations
         slope = norms(gradient, 1 if p == torch.inf else 2).clamp_min(torch.finfo(x.dtype).tiny)  # the dual norm
-        ahead = (norms(delta, p) + lead(logits).abs() / slope) * (1 + BEYOND * part**2)
+        ahead = (norms(delta, p) + margin.abs() / slope) * (1 + BEYOND * part**2)
         radius = _radius(radius, success, pursuit.size, ahead, p, cosine(gamma, LAST_GAMMA, part))
         radius = torch.minimum(radius, farthest)
         alpha = cosine(step_size, LAST_STEP * step_size, part)
-        stepped = (x + delta + alpha * unit(gradient)).clamp(0, 1)
+        stepped = (x + delta + alpha * unit(-gradient)).clamp(0, 1)
         moved = (x + project(stepped - x, radius, p)).clamp(0, 1)  # clipped again, against rounding
         delta = moved - x
-        gradient, logits = look(model, moved, lead)
+        margin, gradient, logits = look(model, moved, labels, targeted, margins)
         success = fooled(logits, labels, targeted)
         pursuit.keep(moved, success, norms(delta, p))
         if pursuit.report(step + 1, iterations, moved):
@@ -153,27 +149,6 @@ def _radius(radius: Tensor, success: Tensor, smallest: Tensor, ahead: Tensor, p:
         return torch.where(success, torch.minimum(fewer, smallest), more).clamp_min(1)
     outwards = torch.where(smallest < torch.inf, radius * (1 + gamma), ahead)
     return torch.where(success, torch.minimum(radius * (1 - gamma), smallest), outwards)
-
-
-def norms(delta: Tensor, p: float) -> Tensor:
-    """The size of each perturbation (M, C, H, W), (M,) float; for p = 0 the number of its pixels."""
-    if p == 0:
-        return (delta != 0).any(1).flatten(1).sum(1).to(delta.dtype)
-    size: Tensor = delta.flatten(1).norm(p=p, dim=1)
-    return size
-
-
-def project(delta: Tensor, radius: Tensor, p: float) -> Tensor:
-    """The nearest to delta (M, C, H, W) in the ball of radius (M,) in the norm p: 0, 2 or infinity."""
-    limit = radius[:, None, None, None]
-    if p == torch.inf:
-        return torch.minimum(torch.maximum(delta, -limit), limit)
-    if p == 2:
-        return delta * (limit / l2(delta).clamp_min(torch.finfo(delta.dtype).tiny)[:, None, None, None]).clamp_max(1)
-    change = delta.norm(dim=1, keepdim=True)  # (M, 1, H, W)
-    order = change.flatten(1).argsort(dim=1, descending=True, stable=True)
-    rank = order.argsort(dim=1).view_as(change)  # 0 for the largest
-    return torch.where(rank < limit, delta, 0)
 
 
 _OPTIONS = (

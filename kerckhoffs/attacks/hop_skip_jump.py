@@ -7,12 +7,14 @@ never so small that float32 rounds them away, which only large images notice.
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from kerckhoffs.attacks.base import CHUNK, Attack, OnStep, Option, Pursuit, generator_for
+from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit, generator_for
+from kerckhoffs.attacks.logits import CHUNK
 from kerckhoffs.attacks.oracle import Oracle
 
 DIRECTIONS = 20  # of noise that are tried for a start; more only while none has succeeded
@@ -49,7 +51,8 @@ def hop_skip_jump(
         max_queries: images shown to the model for each image, the clean one included; >= 1.
         initial_probes: the unit vectors of the first round; >= 1.
         generator: where noise and unit vectors are drawn from; left out, one with seed 0.
-        on_step: called after every round; its steps are queries, summed over the images.
+        on_step: called after every direction that is tried for a start, and every round; its steps are queries, summed
+            over the open images.
 
     Returns:
         Images (N, C, H, W) in [0, 1]: the smallest successful perturbation that was met. Images that fail, and
@@ -64,17 +67,21 @@ def hop_skip_jump(
         return pursuit.result()
     oracle = Oracle(model, "labels", len(pursuit), max_queries, spent=1)
     walk = _Walk(oracle, pursuit.images, pursuit.labels, targeted, generator_for(images, generator))
-    total = max_queries * len(pursuit)
 
-    rows = walk.find_starts()  # those that have a start
+    def told() -> bool:
+        pursuit.keep(walk.point, torch.isfinite(walk.distance), walk.distance)
+        return pursuit.report(int(oracle.queries.sum()), max_queries * len(pursuit), walk.point)
+
+    rows = walk.find_starts(told)  # those that have a start
     reserve = HALVINGS + walk.bisections
     for t in range(max_queries):
         if t > 0:
             walk.hop(rows, (oracle.left(rows) - reserve).clamp(max=int(initial_probes * math.sqrt(t))), t)
         rows = rows[oracle.left(rows) >= walk.bisections]
+        if t == 0 and len(rows) == 0:
+            break
         walk.bisect(rows, walk.bisections)
-        pursuit.keep(walk.point, torch.isfinite(walk.distance), walk.distance)
-        if pursuit.report(int(oracle.queries.sum()), total, walk.point):
+        if told():
             break
         rows = rows[oracle.left(rows) >= reserve + LEAST_PROBES]
         if len(rows) == 0:
@@ -104,8 +111,12 @@ class _Walk:
         self.point[rows] = points
         self.distance[rows] = (points - self.images[rows]).flatten(1).norm(dim=1)
 
-    def find_starts(self) -> Tensor:
-        """Move each image to the nearest adversarial point in many directions; which rows have one."""
+    def find_starts(self, told: Callable[[], bool]) -> Tensor:
+        """Move each image to the nearest adversarial point in many directions; which rows have one.
+
+        Args:
+            told: reports after each direction; true to stop, and then no row is named.
+        """
         everyone = torch.arange(len(self.images), device=self.images.device)
         for number in range(MOST_DIRECTIONS):
             rows = everyone[torch.isinf(self.distance)] if number >= DIRECTIONS else everyone
@@ -118,6 +129,8 @@ class _Walk:
             success = self.asks(trial, rows)
             self.move(rows[success], trial[success])
             self.bisect(rows[success], COARSE_BISECTIONS)
+            if told():
+                return everyone[:0]
         return everyone[torch.isfinite(self.distance)]
 
     def bisect(self, rows: Tensor, times: int) -> None:

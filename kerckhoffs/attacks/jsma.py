@@ -12,7 +12,8 @@ same pair.
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import PERTURB_ALL, Attack, OnStep, Option, Pursuit, fooled
+from kerckhoffs.attacks.base import PERTURB_ALL, Attack, OnStep, Option, Pursuit
+from kerckhoffs.attacks.logits import CHUNK, ask, fooled, gradient, read
 from kerckhoffs.attacks.sign import cross_entropy
 
 SIGNS = {"brighter": (1.0,), "darker": (-1.0,), "both": (1.0, -1.0)}
@@ -45,16 +46,15 @@ def jsma(
         labels: int64 (N,), the true classes, or the targets if targeted.
         targeted: aim at `labels` instead of away from them.
         theta: by how much a number changes in a step, in (0, 1].
-        gamma: the share of the pixels that may change, in [0, 1]; the publication had 14.5 %.
+        gamma: how many numbers may change, as a share of H W, in [0, 1]; the publication had 14.5 %.
         direction: "brighter", "darker", or "both", of which each pair takes the better.
         outputs: F: "probabilities", or "logits".
         perturb_all: return the last x' for every image, whether it fools the model or not.
         on_step: called after every step.
 
     Returns:
-        Images (N, C, H, W) in [0, 1] with at most gamma H W pixels changed; each channel that changes counts as a
-        pixel. Unless perturb_all, images that fail, and those that the model misreads from the start, come back
-        unchanged.
+        Images (N, C, H, W) in [0, 1] of which at most gamma H W numbers changed, whatever the channel. Unless
+        perturb_all, images that fail, and those that the model misreads from the start, come back unchanged.
 
     Raises:
         ValueError: naming the argument that is wrong.
@@ -67,10 +67,11 @@ def jsma(
     for step in range(steps):
         if len(rows) == 0:
             break
-        a, b = _slopes(model, x, pursuit.labels[rows], targeted, outputs)
+        chunks = zip(x.split(CHUNK), pursuit.labels[rows].split(CHUNK), strict=True)
+        slopes = [_slopes(model, some, their, targeted, outputs) for some, their in chunks]
+        a, b = (torch.cat(part) for part in zip(*slopes, strict=True))
         moved, found = _move(x, a, b, theta, SIGNS[direction])
-        with torch.no_grad():
-            success = fooled(model(moved), pursuit.labels[rows], targeted)
+        success = fooled(read(model, moved), pursuit.labels[rows], targeted)
         pursuit.keep(moved, success, rows=rows)
         if pursuit.report(step + 1, steps, moved, rows):
             break
@@ -83,13 +84,13 @@ def _slopes(model: nn.Module, images: Tensor, labels: Tensor, targeted: bool, ou
     """a and b of each number, (R, D)."""
     with torch.enable_grad():
         x = images.detach().requires_grad_(True)
-        logits = model(x)
+        logits = ask(model, x)
         if outputs == "probabilities":
-            (a,) = torch.autograd.grad(cross_entropy(logits, labels, targeted).sum(), x)
+            a = gradient(cross_entropy(logits, labels, targeted), x)
             return a.flatten(1), -a.flatten(1)
-        own = logits.gather(1, labels[:, None]).sum()
-        (of_own,) = torch.autograd.grad(own, x, retain_graph=True)
-        (of_others,) = torch.autograd.grad(logits.sum() - own, x)
+        own = logits.gather(1, labels[:, None]).squeeze(1)
+        of_own = gradient(own, x, more=True)
+        of_others = gradient(logits.sum(1) - own, x)
     sign = 1 if targeted else -1
     return sign * of_own.flatten(1), sign * of_others.flatten(1)
 

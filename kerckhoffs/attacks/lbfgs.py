@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit, fooled
-from kerckhoffs.attacks.ddn import l2
+from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit
+from kerckhoffs.attacks.geometry import l2
+from kerckhoffs.attacks.logits import ask, fooled, gradient, read
 from kerckhoffs.attacks.sign import cross_entropy
 
 ROUNDING = 1e-6  # a relative fall of the objective that float32 logits cannot tell from none
@@ -100,20 +101,21 @@ class _Solve:
             options={"maxiter": max_iterations, "ftol": ROUNDING},
         )
         if not self.stopped:
-            with torch.no_grad():
-                self.succeeded = bool(fooled(self.model(self.image(found.x)), self.label, self.targeted))
+            logits = read(self.model, self.image(found.x))
+            self.succeeded = bool(fooled(logits, self.label, self.targeted))
 
     def value_and_gradient(self, flat: Any) -> tuple[float, Any]:
         """The objective at a float64 array (D,), where the model sees its float32 image, and its gradient."""
         with torch.enable_grad():
             x = self.image(flat).requires_grad_(True)
-            logits = self.model(x)
-            size = (x - self.origin).double().square().sum()
-            loss = self.const * size + softplus(-cross_entropy(logits, self.label, self.targeted)).sum()
-            (gradient,) = torch.autograd.grad(loss, x)
+            logits = ask(self.model, x)
+            loss = softplus(-cross_entropy(logits, self.label, self.targeted))
+            slope = gradient(loss, x)
         x = x.detach()
+        r = (x - self.origin).double()
         self.pursuit.keep(x, fooled(logits.detach(), self.label, self.targeted), l2(x - self.origin), self.rows)
-        return loss.item(), gradient.double().flatten().cpu().numpy()
+        value = self.const * r.square().sum() + loss.detach().sum()
+        return value.item(), (2 * self.const * r + slope.double()).flatten().cpu().numpy()
 
     def report(self, flat: Any) -> None:
         """Tell the caller of an iterate (D,); end the solve if it wants to stop."""

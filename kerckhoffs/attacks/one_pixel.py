@@ -8,7 +8,8 @@ hides which candidate is better.
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import CHUNK, PERTURB_ALL, Attack, OnStep, Option, Pursuit, generator_for, margins
+from kerckhoffs.attacks.base import PERTURB_ALL, Attack, OnStep, Option, Pursuit, generator_for
+from kerckhoffs.attacks.logits import CHUNK, margins
 from kerckhoffs.attacks.oracle import Oracle
 
 SCALE = 0.5  # of the difference between two candidates, F in the paper
@@ -47,7 +48,8 @@ def one_pixel(
             paper's 100 generations after the first.
         perturb_all: return the fittest candidate for every image, whether it fools the model or not.
         generator: where the candidates are drawn from; left out, one with seed 0.
-        on_step: called after every generation; its steps are queries, summed over the images.
+        on_step: called after every generation of an image, or of a few; its steps are queries, summed over the open
+            images.
 
     Returns:
         Images (N, C, H, W) in [0, 1] with at most `pixels` pixels changed. Unless perturb_all, images that fail,
@@ -68,16 +70,18 @@ def one_pixel(
         if len(rows) == 0:
             break
         children = _children(parents, generator) if generation else parents
-        found = _fitness(oracle, pursuit, rows, children, targeted)
-        fitter = found < fitness
-        parents = torch.where(fitter[:, :, None, None], children, parents)
-        fitness = torch.where(fitter, found, fitness)
-        least, place = fitness.min(1)
-        trial = _paint(pursuit.images[rows], parents[torch.arange(len(rows), device=rows.device), place])
-        pursuit.keep(trial, least < 0, rows=rows)
-        if pursuit.report(int(oracle.queries.sum()), max_queries * len(pursuit), trial, rows):
-            break
-        rows, parents, fitness = rows[least >= 0], parents[least >= 0], fitness[least >= 0]
+        for part in torch.arange(len(rows), device=rows.device).split(max(CHUNK // population, 1)):
+            found = _fitness(oracle, pursuit, rows[part], children[part], targeted)
+            fitter = found < fitness[part]
+            parents[part] = torch.where(fitter[:, :, None, None], children[part], parents[part])
+            fitness[part] = torch.where(fitter, found, fitness[part])
+            least, place = fitness[part].min(1)
+            trial = _paint(pursuit.images[rows[part]], parents[part, place])
+            pursuit.keep(trial, least < 0, rows=rows[part])
+            if pursuit.report(int(oracle.queries.sum()), max_queries * len(pursuit), trial, rows[part]):
+                return pursuit.result()
+        searching = fitness.amin(1) >= 0
+        rows, parents, fitness = rows[searching], parents[searching], fitness[searching]
     return pursuit.result()
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import CHUNK, fooled
+from kerckhoffs.attacks.logits import fooled, read
 
 UNLIMITED = torch.iinfo(torch.int64).max
 
@@ -71,7 +71,7 @@ class Oracle:
         return self._ask(images, rows).argmax(1)
 
     def fooled(self, images: Tensor, rows: Tensor, labels: Tensor, targeted: bool) -> Tensor:
-        """Whether the model says what the attack wants, (R,) bool: a label query that `base.fooled` judges.
+        """Whether the model says what the attack wants, (R,) bool: a label query that `logits.fooled` judges.
 
         This is `labels` with a hair's breadth: a class that leads by less than rounding does not count.
 
@@ -117,5 +117,4 @@ class Oracle:
                 f"and wants {int(asked[worst])} more"
             )
         self._queries = total
-        with torch.no_grad():
-            return torch.cat([self._model(chunk).detach() for chunk in images.detach().split(CHUNK)])
+        return read(self._model, images)

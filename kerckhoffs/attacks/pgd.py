@@ -75,6 +75,7 @@ def pgd(
             step_size=step_size,
             iterations=iterations,
             start=start,
+            judge_start=random_start,
             rows=rows,
             objective=OBJECTIVES[loss],
             done=number * iterations,

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit, generator_for
-from kerckhoffs.attacks.sign import climb, into_ball
+from kerckhoffs.attacks.geometry import into_ball
+from kerckhoffs.attacks.sign import climb
 
 
 def rand_fgsm(

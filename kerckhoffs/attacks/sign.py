@@ -11,11 +11,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import Pursuit, fooled, generator_for, margins
-from kerckhoffs.attacks.fgsm import within
-
-Objective = Callable[[Tensor, Tensor, bool], Tensor]
-"""From logits (R, K), labels (R,) and targeted to what is to be raised, (R,)."""
+from kerckhoffs.attacks.base import Pursuit, generator_for
+from kerckhoffs.attacks.geometry import into_ball
+from kerckhoffs.attacks.logits import Objective, fooled, look, margins
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, targeted: bool) -> Tensor:
@@ -33,19 +31,6 @@ def lead(logits: Tensor, labels: Tensor, targeted: bool) -> Tensor:
 
 
 OBJECTIVES: dict[str, Objective] = {"ce": cross_entropy, "margin": lead}
-
-
-def slope(objective: Tensor, x: Tensor) -> Tensor:
-    """The gradient of each row's objective (R,) with respect to its image, (R, C, H, W)."""
-    with torch.enable_grad():
-        (gradient,) = torch.autograd.grad(objective.sum(), x)
-    return gradient
-
-
-def into_ball(moved: Tensor, images: Tensor, epsilon: float) -> Tensor:
-    """The nearest images in [0, 1] with a change of at most epsilon, which holds to the last bit."""
-    moved = torch.minimum(torch.maximum(moved, images - epsilon), images + epsilon).clamp(0, 1)
-    return within(moved, images, epsilon)
 
 
 def random_point(pursuit: Pursuit, images: Tensor, epsilon: float, generator: torch.Generator) -> Tensor:
@@ -94,6 +79,7 @@ def climb(
     iterations: int,
     aims: Tensor | None = None,
     start: Tensor | None = None,
+    judge_start: bool = False,
     rows: Tensor | None = None,
     objective: Objective = cross_entropy,
     direction: Callable[[Tensor], Tensor] = torch.sign,
@@ -108,12 +94,13 @@ def climb(
         targeted: what counts as a success.
         aims: (R,) classes to move towards; left out, towards or away from the labels, as `targeted` says.
         start: (R, C, H, W); left out, the clean images.
+        judge_start: whether the start counts as an example too.
         rows: (R,) int64, which of the open images these are; left out, all of them.
         direction: from a gradient to the direction of a step of size 1, both (R, C, H, W).
         done, total: steps before these, and in all; left out, these are all.
 
     Returns:
-        Which rows succeeded at one of the steps, (R,) bool, and whether the caller stopped the attack.
+        Which rows succeeded at a step, or at a judged start, (R,) bool, and whether the caller stopped the attack.
     """
     rows = torch.arange(len(pursuit), device=pursuit.open.device) if rows is None else rows
     images, labels = pursuit.images[rows], pursuit.labels[rows]
@@ -122,17 +109,14 @@ def climb(
     x = images if start is None else start
     found = torch.zeros_like(labels, dtype=torch.bool)
     for step in range(iterations + 1):
-        x = x.detach().requires_grad_(step < iterations)
-        with torch.set_grad_enabled(step < iterations):
-            logits = model(x)
-        if step > 0:  # the logits that the next step needs anyhow judge the step before
-            success = fooled(logits.detach(), labels, targeted)
+        last = step == iterations
+        _, gradient, logits = look(model, x, aims, towards, objective, last=last)
+        if step > 0 or judge_start:  # the logits that the next step needs anyhow judge the step before
+            success = fooled(logits, labels, targeted)
             found |= success
             pursuit.keep(x, success, rows=rows)
-            if pursuit.report(done + step, total or iterations, x, rows):
-                return found, True
-        if step < iterations:
-            with torch.enable_grad():
-                height = objective(logits, aims, towards)
-            x = into_ball(x.detach() + step_size * direction(slope(height, x)), images, epsilon)
+        if step > 0 and pursuit.report(done + step, total or iterations, x, rows):
+            return found, True
+        if not last:
+            x = into_ball(x + step_size * direction(gradient), images, epsilon)
     return found, False

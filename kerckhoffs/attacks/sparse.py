@@ -11,10 +11,10 @@ again. It needs mostly forwards.
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import CHUNK, Pursuit, beaten, margins
+from kerckhoffs.attacks.base import Pursuit
 from kerckhoffs.attacks.cw import Adam, filled, margin_slope
-from kerckhoffs.attacks.ddn import cosine
-from kerckhoffs.attacks.fmn import norms
+from kerckhoffs.attacks.geometry import cosine, norms
+from kerckhoffs.attacks.logits import CHUNK, ask, beaten, margins
 from kerckhoffs.attacks.walk import chunks
 
 SIGMA = 1e-3  # the smooth count of a pixel is d^2 / (d^2 + SIGMA)
@@ -171,7 +171,7 @@ class _Swaps:
         parts = []
         with torch.no_grad():
             for x, aims in zip(guesses.flatten(0, 1).split(CHUNK), labels.split(CHUNK), strict=True):
-                logits = self.model(_rounded_up(x))[: len(x)]
+                logits = ask(self.model, _rounded_up(x))[: len(x)]
                 margin = margins(logits, aims, self.targeted)
                 fools = beaten(margin, logits, self.confidence)
                 parts.append(torch.where(fools, margin + self.confidence, (margin + self.confidence).clamp_min(0)))

@@ -10,17 +10,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import (
-    EPSILON,
-    PERTURB_ALL,
-    Attack,
-    OnStep,
-    Option,
-    Pursuit,
-    generator_for,
-    margins,
-)
-from kerckhoffs.attacks.fgsm import within
+from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit, generator_for
+from kerckhoffs.attacks.geometry import within
+from kerckhoffs.attacks.logits import margins
 from kerckhoffs.attacks.oracle import Oracle
 
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # of 10 000 steps: where the share p is halved
@@ -55,7 +47,7 @@ def square(
         p_init: the first squares' share of the image, in [0, 1].
         perturb_all: return the image of the lowest loss for every image, whether it fools the model or not.
         generator: where the stripes and squares are drawn from; left out, one with seed 0.
-        on_step: called after every round of queries; its steps are queries, summed over the images.
+        on_step: called after every round of queries; its steps are queries, summed over the open images.
 
     Returns:
         Images (N, C, H, W) in [0, 1] with |x' - x| <= epsilon in float32. Unless perturb_all, images that fail,

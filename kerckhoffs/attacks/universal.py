@@ -12,9 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit, check_inputs, fooled
+from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit, check_inputs
 from kerckhoffs.attacks.deepfool import deepfool
-from kerckhoffs.attacks.sign import into_ball
+from kerckhoffs.attacks.geometry import into_ball
+from kerckhoffs.attacks.logits import fooled, read
+from kerckhoffs.checks import check_images, check_labels
+
+WATCHED = 100  # images that are judged in about the time that DeepFool takes for one
 
 OnFit = Callable[[int, int, Tensor], bool]
 """Called with the images done, those to do at most, and v (1, C, H, W); a true answer stops the fit."""
@@ -48,7 +52,7 @@ def universal(
         fooling_rate, passes, max_iterations, overshoot: as for `fit`.
         perturb_all: return x' for every image, whether it fools the model or not.
         training: the images (T, C, H, W) and labels (T,) that v is fitted on; left out, the images themselves.
-        on_step: called after every training image that v does not fool yet.
+        on_step: called after every training image. With many images, they are judged after every few of these.
 
     Returns:
         Images (N, C, H, W) in [0, 1] with |x' - x| <= epsilon in float32. Unless perturb_all, images that fail,
@@ -67,21 +71,25 @@ def universal(
     UNIVERSAL.check_options(**of_fit, perturb_all=perturb_all)
     if targeted:
         raise ValueError("targeted must be False: a universal perturbation cannot aim at a class")
+    seen, true = _pair(training, images, labels)
     pursuit = Pursuit(model, images, labels, False, on_step, perturb_all=perturb_all)
     if len(pursuit) == 0:
         return pursuit.result()
 
     def judge(v: Tensor) -> Tensor:
         moved = apply(pursuit.images, v, epsilon)
-        with torch.no_grad():
-            success = fooled(model(moved), pursuit.labels, False) | perturb_all
+        success = fooled(read(model, moved), pursuit.labels, False) | perturb_all
         pursuit.best = torch.where(success[:, None, None, None], moved, pursuit.images)
         return moved
 
-    def watch(done: int, total: int, v: Tensor) -> bool:
-        return pursuit.report(done, total, judge(v))
+    moved, rare = pursuit.images, max(len(pursuit) // WATCHED, 1)
 
-    seen, true = (images, labels) if training is None else training
+    def watch(done: int, total: int, v: Tensor) -> bool:
+        nonlocal moved
+        if done % rare == 0 or done % (total // passes) == 0:  # judging is not to cost more than the fit
+            moved = judge(v)
+        return pursuit.report(done, total, moved)
+
     v = fit(model, seen, true, **of_fit, on_fit=None if on_step is None else watch)
     if on_step is None:
         judge(v)
@@ -112,7 +120,7 @@ def fit(
         fooling_rate: the share of the images to be fooled, 1 - delta in the publication, in [0, 1].
         passes: through the images, at most; >= 1.
         max_iterations, overshoot: DeepFool's (10 steps in the authors' code).
-        on_fit: called after every image that v does not fool yet; true to stop.
+        on_fit: called after every image; true to stop.
 
     Returns:
         v, float32 (1, C, H, W), in [-epsilon, epsilon].
@@ -128,23 +136,36 @@ def fit(
         overshoot=overshoot,
     )
     check_inputs(images, labels)
-    with torch.no_grad():
-        read = ~fooled(model(images), labels, False)
-    images, labels = images.detach()[read], labels[read]
+    right = ~fooled(read(model, images), labels, False)
+    images, labels = images.detach()[right], labels[right]
     v = images.new_zeros(1, *images.shape[1:])
     total = passes * len(images)
     for number in range(passes):
         for i in range(len(images)):
             moved = apply(images[i : i + 1], v, epsilon)
             closer = deepfool(model, moved, labels[i : i + 1], overshoot=overshoot, max_iterations=max_iterations)
-            if torch.equal(closer, moved):  # v fools it, or DeepFool does not
-                continue
-            v = (v + closer - moved).clamp(-epsilon, epsilon)
+            v = (v + closer - moved).clamp(-epsilon, epsilon)  # as it was where v fools it, or DeepFool does not
             if on_fit is not None and on_fit(number * len(images) + i + 1, total, v):
                 return v
         if len(images) == 0 or _rate(model, images, labels, v, epsilon) >= fooling_rate:
             break
     return v
+
+
+def _pair(training: tuple[Tensor, Tensor] | None, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """What v is fitted on, checked."""
+    if training is None:
+        return images, labels
+    if not isinstance(training, (tuple, list)) or len(training) != 2:
+        raise ValueError(f"training must be a pair of images and labels, but is a {type(training).__name__}")
+    check_images(training[0], "training images")
+    check_labels(training[1], len(training[0]), "training labels")
+    if training[0].shape[1:] != images.shape[1:]:
+        raise ValueError(
+            f"training images must have the images' shape {tuple(images.shape[1:])}, "
+            f"but have {tuple(training[0].shape[1:])}"
+        )
+    return training[0], training[1]
 
 
 def apply(images: Tensor, v: Tensor, epsilon: float) -> Tensor:
@@ -153,8 +174,7 @@ def apply(images: Tensor, v: Tensor, epsilon: float) -> Tensor:
 
 
 def _rate(model: nn.Module, images: Tensor, labels: Tensor, v: Tensor, epsilon: float) -> float:
-    with torch.no_grad():
-        return float(fooled(model(apply(images, v, epsilon)), labels, False).float().mean())
+    return float(fooled(read(model, apply(images, v, epsilon)), labels, False).float().mean())
 
 
 UNIVERSAL = Attack(

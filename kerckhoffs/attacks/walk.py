@@ -20,10 +20,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import CHUNK, Pursuit
+from kerckhoffs.attacks.base import Pursuit
 from kerckhoffs.attacks.cw import margin_slope
-from kerckhoffs.attacks.ddn import cosine, unit
-from kerckhoffs.attacks.fmn import BEYOND, norms, project
+from kerckhoffs.attacks.fmn import BEYOND
+from kerckhoffs.attacks.geometry import cosine, norms, project, unit
+from kerckhoffs.attacks.logits import CHUNK
 
 
 @dataclass(frozen=True)
@@ -73,23 +74,23 @@ def walk(
         starts: how many of the walks of a phase, at most.
     """
     batches, phases = chunks(pursuit, starts), lengths(p, iterations)
-    done, total = 0, len(batches) * sum(phases.values())
+    done, total = 0, len(batches) * sum(length for _, length in phases)
     for rows in batches:
-        for phase, length in phases.items():
+        for phase, length in phases:
             for trial in _steps(model, pursuit, rows, targeted, p, confidence, phase, length, starts):
                 done += 1
                 if pursuit.report(done, total, trial, rows):
                     return
 
 
-def lengths(p: float, iterations: int) -> dict[Phase, int]:
-    """How many of the iterations each phase of the walks in the norm p takes."""
-    return {phase: max(round(phase.share * iterations), 1) for phase in PHASES[p]}
+def lengths(p: float, iterations: int) -> list[tuple[Phase, int]]:
+    """The phases of the walks in the norm p, with how many of the iterations each takes."""
+    return [(phase, max(round(phase.share * iterations), 1)) for phase in PHASES[p]]
 
 
 def gradients(p: float, iterations: int, starts: int) -> int:
     """How many gradients an image takes in the norm p."""
-    return sum(length * len(phase.steps[:starts]) for phase, length in lengths(p, iterations).items())
+    return sum(length * len(phase.steps[:starts]) for phase, length in lengths(p, iterations))
 
 
 def _steps(

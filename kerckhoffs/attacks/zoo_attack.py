@@ -16,7 +16,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import CHUNK, Attack, OnStep, Option, Pursuit, generator_for, margins
+from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit, generator_for
+from kerckhoffs.attacks.logits import CHUNK, margins
 from kerckhoffs.attacks.oracle import Oracle
 
 BETA1, BETA2, ADAM_EPSILON = 0.9, 0.999, 1e-8
@@ -55,7 +56,7 @@ def zoo(
         max_queries: images shown to the model for each image, the clean one included; >= 1. A step takes one, and
             two for each coordinate until the model is fooled.
         generator: where the coordinates are drawn from; left out, one with seed 0.
-        on_step: called after every step; its steps are queries, summed over the images.
+        on_step: called after every step; its steps are queries, summed over the open images.
 
     Returns:
         Images (N, C, H, W) in [0, 1]: the smallest successful perturbation that was met. Images that fail, and
