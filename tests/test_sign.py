@@ -124,10 +124,10 @@ def test_pgd_starts_anywhere_in_the_ball():
 
 def test_pgd_restarts_only_what_has_not_been_turned():
     stubborn = Linear(torch.zeros(2, 3), torch.tensor([1.0, 0.0]))
-    options = {"epsilon": 0.3, "step_size": 0.3, "iterations": 2, "restarts": 3}
-    assert len(trajectory(pgd, stubborn, picture(0.5, 0.5, 0.5), 0, **options)) == 6
+    options = {"epsilon": 0.3, "step_size": 0.3, "iterations": 2}
+    assert len(trajectory(pgd, stubborn, picture(0.5, 0.5, 0.5), 0, restarts=3, **options)) == 6
     assert len(trajectory(pgd, stubborn, picture(0.5, 0.5, 0.5), 0, random_start=False, **options)) == 2
-    assert len(trajectory(pgd, identity(), picture(0.6, 0.5, 0.5), 0, **options)) == 2
+    assert len(trajectory(pgd, identity(), picture(0.6, 0.5, 0.5), 0, restarts=3, **options)) == 2
 
 
 @pytest.mark.parametrize("attack", [pgd, apgd])

@@ -51,7 +51,7 @@ def apgd(
             (max_{j != y} Z_j - Z_y) / (Z_1st - Z_3rd), with sorted logits; it needs 3 classes. Targeted it is
             (Z_t - max_{j != t} Z_j) / (Z_1st - (Z_3rd + Z_4th) / 2), which needs 4.
         random_start: off, it starts from x.
-        restarts: random starts at most; >= 1. Without a random start there is one start, whatever this is.
+        restarts: random starts at most; >= 1. Without a random start there is one start.
         perturb_all: where nothing fools the model, return the x' with the highest loss.
         generator: where the starts are drawn from; left out, one with seed 0.
         on_step: called after every step.

@@ -43,7 +43,7 @@ def pgd(
         iterations: steps from one start, one gradient each; >= 1.
         loss: J: "ce", the cross-entropy, or "margin", max_{j != y} Z_j - Z_y.
         random_start: off, it starts from x, which is BIM.
-        restarts: random starts at most; >= 1. Without a random start there is one start, whatever this is.
+        restarts: random starts at most; >= 1. Without a random start there is one start.
         perturb_all: return the last x' for every image, whether it fools the model or not.
         generator: where the starts are drawn from; left out, one with seed 0.
         on_step: called after every step.
