@@ -67,7 +67,7 @@ def test_the_table_has_the_papers_figures_beside_ours_and_a_verdict_in_words_wit
 
 def test_every_verdict_has_an_icon_and_a_meaning():
     assert set(batch_table3.ICONS) == set(batch_table3.MEANS) == set(table3.VERDICTS)
-    assert len(set(batch_table3.ICONS.values())) == 3
+    assert len(set(batch_table3.ICONS.values())) == len(table3.VERDICTS)
 
 
 def test_a_row_is_made_again_with_the_options_that_the_shipped_one_has(shipped, monkeypatch):
@@ -93,6 +93,13 @@ def test_a_row_that_was_made_again_is_set_beside_the_paper(shipped):
     assert again["examples"].tolist() == [20]
     assert again["paper: attacked, keyed"].tolist() == ["18.00"]
     assert "Altogether: 20 of 20 examples." in words(app.caption)
+
+
+def test_no_caption_praises_the_defence(shipped):
+    said = words(opened(PAGE).caption)
+    assert "≈ **reproduced**: it agrees with the paper's: the 95 % intervals overlap" in said
+    assert "▼ **better**: it is below the paper's; smaller perturbations alone can do that" in said
+    assert "? **too few samples**: the intervals overlap, but ours is wider than 10 points" in said
 
 
 def at(run):
