@@ -29,7 +29,7 @@ def shipped(tmp_path, monkeypatch):
     lines = table3.compare(run.rows())
     folder = tmp_path / "table3"
     folder.mkdir()
-    lines.to_csv(folder / "summary.csv", index=False)
+    run.rows().to_csv(folder / "rows.csv.gz", index=False)
     (folder / MANIFEST).write_bytes((run.folder / MANIFEST).read_bytes())
     monkeypatch.setattr(batch_table3, "SHIPPED", folder)
     return lines
@@ -52,6 +52,9 @@ def test_the_table_has_the_papers_figures_beside_ours_and_a_verdict_in_words_wit
     assert table["attacked, evaluated on keyed"][0].startswith(f"{100 * shipped['keyed_attacked'][0]:.1f} (")
     assert table["attacked, evaluated on control"][0].startswith(f"{100 * shipped['control_attacked'][0]:.1f} (")
     assert "paper: attacked, control" not in table
+    success = [f"{100 * shipped[f'{kind}_success'][0]:.1f} (" for kind in ("keyed", "control")]
+    shown = [table[f"attack success, evaluated on {kind}"][0] for kind in ("keyed", "control")]
+    assert [each[: len(start)] for each, start in zip(shown, success, strict=True)] == success
     icons = [batch_table3.ICONS[verdict] for verdict in shipped["verdict"]]
     assert table["verdict"].tolist() == [f"{icon} {said}" for icon, said in zip(icons, shipped["verdict"], strict=True)]
     assert len(app.get("plotly_chart")) == 1
@@ -62,7 +65,7 @@ def test_the_table_has_the_papers_figures_beside_ours_and_a_verdict_in_words_wit
         in words(app.caption)
     )
     labels = {element.proto.label for element in app.get("download_button")}
-    assert labels == {"Summary (csv)", "Manifest (json)"}
+    assert labels == {"Rows (csv.gz)", "Manifest (json)"}
 
 
 def test_every_verdict_has_an_icon_and_a_meaning():
