@@ -10,6 +10,7 @@ from kerckhoffs import data, zoo
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.keys import Key
 from kerckhoffs.knowledge import KNOWLEDGE
+from kerckhoffs.metrics import wilson
 from kerckhoffs.ui import jobs, live
 from kerckhoffs.ui import page as frame
 from kerckhoffs.ui.controls import ACCESS, STRENGTHS
@@ -32,6 +33,14 @@ def test_how_it_works_computes_its_figures_and_says_whose_idea_it_is():
     assert "Taran" in words(app.caption)
     assert len(app.get("plotly_chart")) == 2
     assert "6413 bits" in words(app.markdown)
+
+
+def test_each_error_of_a_classifier_has_its_interval():
+    table = opened("pages/classifiers.py").dataframe[0].value.set_index("Classifier")
+    card = zoo.models()["mnist-table1-keyed"]
+    low, high = (100 * end for end in wilson(round(5000 * card.validation_error), 5000))
+    said = table.loc[card.title, "Validation error"]
+    assert said == f"{100 * card.validation_error:.2f} ({low:.2f} to {high:.2f}) %"
 
 
 def test_every_page_in_the_folder_is_in_the_navigation():

@@ -50,6 +50,8 @@ def test_error_curves_have_a_line_a_model_that_differs_in_more_than_colour_and_i
         classical.y, classical.error_y.array, classical.error_y.arrayminus, (0, 90), strict=True
     ):
         assert (share - below, share + above) == pytest.approx(wilson(wrong, 100))
+    assert classical.customdata[1] == pytest.approx(wilson(90, 100))
+    assert plots.ENDS in classical.hovertemplate
     assert list(keyed.x) == [0, 0.1]
     assert classical.line.dash != keyed.line.dash
     assert classical.marker.symbol != keyed.marker.symbol
