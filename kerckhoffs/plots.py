@@ -128,10 +128,10 @@ def error_curves(
     """Error against the budget, with Wilson's 95 % intervals, a line a model; lines differ in colour, dash and marker.
 
     Args:
-        wrong: of `count` examples, how many each model misreads at each budget.
+        wrong: of `count` examples, how many each model, of three at most, misreads at each budget.
     """
     figure = go.Figure()
-    styles = zip((AFTER, OKABE_ITO[2]), ("solid", "dash"), ("circle", "square"), strict=True)
+    styles = zip((AFTER, *OKABE_ITO[2:4]), ("solid", "dash", "dot"), ("circle", "square", "diamond"), strict=True)
     for (name, counts), (colour, dash, symbol) in zip(wrong.items(), styles, strict=False):
         shares = np.array(counts) / count
         low, high = np.array([wilson(each, count) for each in counts]).T

@@ -38,7 +38,8 @@ with page("Classifiers", heading="Classifiers"):
     st.markdown(
         "The paper's two networks for both sets, without a key (classical) and behind a keyed permutation (keyed), "
         "and the latter as an attacker trains it who has to make up the key (surrogate). "
-        "**Clean error** is the share misread on the first 1000 test samples, before any attack, with Wilson's "
-        "interval. Training chose by the validation samples only; the test samples were looked at once."
+        "**Clean error** is the share misread on the first 1000 test samples, before any attack. Each error here has "
+        f"Wilson's 95 % interval. Training chose by the {VALIDATION_SAMPLES} validation samples only; the test samples "
+        "were looked at once."
     )
     st.dataframe(table(), hide_index=True, height="content")
