@@ -36,7 +36,7 @@ def run_cw(page: Page) -> None:
 
 def how(page: Page) -> None:
     """Wait for both curves."""
-    page.locator(".js-plotly-plot .scatterlayer .trace").nth(3).wait_for()
+    page.locator(".js-plotly-plot .scatterlayer .trace").nth(5).wait_for()
 
 
 def table3(page: Page) -> None:

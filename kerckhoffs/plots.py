@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 OKABE_ITO = ["#000000", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]
 BEFORE, AFTER = "#8a8f98", "#d55e00"
 RAISED, LOWERED = np.array([213, 94, 0.0]), np.array([0, 114, 178.0])  # vermilion, blue
+ENDS = "(%{customdata[0]:.1%} to %{customdata[1]:.1%})"  # of a share's interval, under the pointer
 UPSCALE = 8  # whole pixels, so that a picture is never blurred
 
 Picture = NDArray[np.uint8]
@@ -127,10 +128,10 @@ def error_curves(
     """Error against the budget, with Wilson's 95 % intervals, a line a model; lines differ in colour, dash and marker.
 
     Args:
-        wrong: of `count` examples, how many each model misreads at each budget.
+        wrong: of `count` examples, how many each model, of three at most, misreads at each budget.
     """
     figure = go.Figure()
-    styles = zip((AFTER, OKABE_ITO[2]), ("solid", "dash"), ("circle", "square"), strict=True)
+    styles = zip((AFTER, *OKABE_ITO[2:4]), ("solid", "dash", "dot"), ("circle", "square", "diamond"), strict=True)
     for (name, counts), (colour, dash, symbol) in zip(wrong.items(), styles, strict=False):
         shares = np.array(counts) / count
         low, high = np.array([wilson(each, count) for each in counts]).T
@@ -139,10 +140,11 @@ def error_curves(
             x=list(budgets),
             y=list(shares),
             error_y=error_bars(shares, low, high),
+            customdata=np.stack([low, high], 1),
             mode="lines+markers",
             line={"color": colour, "dash": dash, "width": 3},
             marker={"symbol": symbol, "size": 9},
-            hovertemplate="epsilon %{x}: %{y:.0%}<extra>" + name + "</extra>",
+            hovertemplate=f"epsilon %{{x}}: %{{y:.0%}} {ENDS}<extra>{name}</extra>",
         )
     figure.update_layout(
         height=height,

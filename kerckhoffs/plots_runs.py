@@ -17,7 +17,7 @@ from kerckhoffs import summaries
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.data import DATASETS, TEST_SAMPLES
 from kerckhoffs.metrics import wilson
-from kerckhoffs.plots import BEFORE, OKABE_ITO, error_bars
+from kerckhoffs.plots import BEFORE, ENDS, OKABE_ITO, error_bars
 from kerckhoffs.table3 import ROWS
 
 NORMS = {"l0": "pixels changed (l0)", "l2": "length of the change (l2)", "linf": "largest change of a pixel (linf)"}
@@ -50,6 +50,8 @@ def table3_words(line: Line) -> str:
 def errors(summary: pd.DataFrame) -> go.Figure:
     """Attacked error of each attack, a bar an evaluated model, with 95 % intervals."""
     figure = go.Figure()
+    under = [*_low_high("attacked_error"), "clean_error", *_low_high("clean_error"), "examples"]
+    clean = "%{customdata[2]:.1%} (%{customdata[3]:.1%} to %{customdata[4]:.1%})"
     tried = [_tried(line) for line in _lines(summary)]
     for number, (model, part) in enumerate(summary.groupby("evaluated_on", observed=True, sort=False)):
         figure.add_bar(
@@ -58,10 +60,10 @@ def errors(summary: pd.DataFrame) -> go.Figure:
             y=[tried[summary.index.get_loc(index)] for index in part.index],
             x=part["attacked_error"],
             error_x=_ends(part, "attacked_error") | {"color": BEFORE},
-            customdata=np.stack([part["clean_error"], part["examples"]], 1),
+            customdata=part[under].to_numpy(),
             marker={"color": _colour(number), "pattern": {"shape": PATTERNS[number % len(PATTERNS)], "solidity": 0.3}},
-            hovertemplate="%{y}<br>attacked error %{x:.1%}, clean %{customdata[0]:.1%}, %{customdata[1]} examples"
-            f"<extra>evaluated on {model}</extra>",
+            hovertemplate=f"%{{y}}<br>attacked error %{{x:.1%}} {ENDS}<br>clean error {clean}<br>"
+            f"%{{customdata[5]}} examples<extra>evaluated on {model}</extra>",
         )
     groups = len(set(tried))
     _layout(figure, 110 + groups * (30 + 22 * summary["evaluated_on"].nunique()), xaxis=PERCENT | {"title": "error"})
@@ -95,22 +97,30 @@ def distortions(rows: pd.DataFrame, norm: str) -> go.Figure:
 
 
 def fooled_within(rows: pd.DataFrame, norm: str) -> go.Figure:
-    """The share of examples that fool the evaluated model with a change of at most so much, of those right before."""
+    """The share of examples that fool the evaluated model with a change of at most so much, of those right before.
+
+    Under the pointer is Wilson's 95 % interval for as many examples as there are samples: where several share a sample
+    they are not independent, and the interval is rather too wide.
+    """
     figure = go.Figure()
     end = 1.05 * float(rows[norm].max())
     for number, (key, group) in enumerate(rows.groupby(list(summaries.GROUP), observed=True, sort=False)):
         line = dict(zip(summaries.GROUP, key, strict=True))
         right = group[group["before"] == group["label"]]
+        if right.empty:
+            continue
+        samples = right["index"].nunique()
         sizes = np.sort(right.loc[right["after"] != right["label"], norm].to_numpy())
-        shares = np.arange(1, len(sizes) + 1) / max(len(right), 1)
         few = np.unique(np.linspace(0, len(sizes) - 1, min(POINTS, len(sizes))).astype(int))
+        shares = np.array([0, *(few + 1), len(sizes)]) / len(right)
         figure.add_scatter(
             name=f"{attack_words(line)}: {line['crafted_on']} → {line['evaluated_on']}",
             x=[0, *sizes[few], end],
-            y=[0, *shares[few], shares[-1] if len(shares) else 0],
+            y=shares,
+            customdata=[wilson(round(share * samples), samples) for share in shares],
             mode="lines",
             line={"shape": "hv", "color": _colour(number), "dash": DASHES[number % len(DASHES)], "width": 3},
-            hovertemplate="at most %{x:.3g}: %{y:.1%}<extra></extra>",
+            hovertemplate=f"at most %{{x:.3g}}: %{{y:.1%}} {ENDS}<extra></extra>",
         )
     _layout(figure, 260 + 20 * len(figure.data), xaxis={"title": NORMS[norm], "fixedrange": True})
     figure.update_layout(yaxis=PERCENT | {"title": "fooled"})
@@ -139,10 +149,11 @@ def errors_by(summary: pd.DataFrame, budget: str) -> go.Figure:
             x=lines["budget"],
             y=lines["attacked_error"],
             error_y=_ends(lines, "attacked_error"),
+            customdata=lines[_low_high("attacked_error")].to_numpy(),
             mode="lines+markers",
             line={"color": _colour(number), "dash": DASHES[number % len(DASHES)], "width": 3},
             marker={"symbol": SYMBOLS[number % len(SYMBOLS)], "size": 9},
-            hovertemplate="%{x}: %{y:.1%}<extra></extra>",
+            hovertemplate=f"%{{x}}: %{{y:.1%}} {ENDS}<extra></extra>",
         )
     title = {"title": budget.replace("_", " "), "rangemode": "tozero", "fixedrange": True}
     _layout(figure, 260 + 20 * len(figure.data), xaxis=title)
@@ -162,6 +173,7 @@ def beside_the_paper(lines: pd.DataFrame) -> go.Figure:
             x=table[name],
             y=names,
             error_x=_ends(table, name),
+            customdata=table[_low_high(name)].to_numpy(),
             mode="markers",
             orientation="h",
             offsetgroup=said,
@@ -171,7 +183,7 @@ def beside_the_paper(lines: pd.DataFrame) -> go.Figure:
                 "color": _colour(number),
                 "line": {"width": 2},
             },
-            hovertemplate=f"%{{y}}: %{{x:.2%}}<extra>{said}</extra>",
+            hovertemplate=f"%{{y}}: %{{x:.2%}} {ENDS}<extra>{said}</extra>",
         )
 
     for number, kind in enumerate(("classical", "keyed", "control")):
@@ -210,8 +222,12 @@ def _lines(table: pd.DataFrame) -> Iterator[dict[Any, Any]]:
     return iter(table.to_dict("records"))
 
 
+def _low_high(name: str) -> list[str]:
+    return [f"{name}_low", f"{name}_high"]
+
+
 def _ends(table: pd.DataFrame, name: str) -> dict[str, Any]:
-    return error_bars(table[name].to_numpy(), table[f"{name}_low"].to_numpy(), table[f"{name}_high"].to_numpy())
+    return error_bars(*(table[column].to_numpy() for column in (name, *_low_high(name))))
 
 
 def _colour(number: int) -> str:

@@ -3,7 +3,8 @@
 Carlini and Wagner's attacks are targeted and run on Table 2's networks, FGSM is untargeted and runs on Table 1's. The
 paper does not give FGSM's epsilon, so it has two lines: 0.3, as in CleverHans' tutorial of that time, and the smallest
 one at which the classical classifier's error is the paper's. Every example is crafted on the classical classifier.
-Errors count all samples, those that were misread before the attack too, as the paper's do.
+Errors count all samples, those that were misread before the attack too, as the paper's do; attack success counts what
+the attack turned wrong among those that were right before.
 
 One column is not in the paper: the same examples on a control, the classical classifier of the other network, which
 has no key. What the control withstands as well is no merit of the key.
@@ -32,7 +33,10 @@ perturbations come out larger (benchmarks/README.md), which does not flatter the
 FGSM_EPSILON = 0.3
 EPSILON_STEP = 0.005  # how finely the other epsilon is looked for
 TARGETS = ("random", "all")
-VERDICTS = ("reproduced", "better", "not reproduced")
+SHARES = {"clean": "clean_error", "attacked": "attacked_error", "success": "attack_success"}
+VERDICTS = ("reproduced", "better", "not reproduced", "too few samples")
+TOO_WIDE = 0.10
+"""A wider interval overlaps almost anything: that it overlaps the paper's is then no agreement."""
 
 WHY = (
     "Carlini and Wagner's examples end just beyond the boundary of the network that they are crafted on, too close to "
@@ -151,9 +155,10 @@ def compare(rows: pd.DataFrame) -> pd.DataFrame:
         rows: of a run of `plan`, with the columns summaries.NEEDED.
 
     Returns:
-        row, options, targets, seed, examples; <model>_clean and <model>_attacked, shares in [0, 1], each with _low and
-        _high, of classical, keyed and control; paper_<the same> of the first two; transfer from the classical to the
-        keyed one, with _low and _high; verdict.
+        row, options, targets, seed, examples; <model>_clean, <model>_attacked and <model>_success (turned wrong, among
+        those right before), shares in [0, 1], each with _low and _high, of classical, keyed and control; the paper's
+        paper_<model>_clean and paper_<model>_attacked of the first two; transfer from the classical to the keyed one,
+        with _low and _high; verdict.
     """
     summary = summaries.summarise(rows)
     keys = ["dataset", "attack", "options", "targets", "seed"]
@@ -167,7 +172,7 @@ def compare(rows: pd.DataFrame) -> pd.DataFrame:
         by_model = {str(entry["evaluated_on"]): entry for _, entry in pair.iterrows()}
         line["examples"] = int(pair["examples"].iloc[0])
         for kind, model in (("classical", row.classical), ("keyed", row.keyed), ("control", row.control)):
-            for what, column in (("clean", "clean_error"), ("attacked", "attacked_error")):
+            for what, column in SHARES.items():
                 for end in ("", "_low", "_high"):
                     line[f"{kind}_{what}{end}"] = float(by_model[model][column + end])
             if kind != "control":
@@ -188,7 +193,8 @@ def verdict(line: Mapping[str, object]) -> str:
 
     Two errors agree where their 95 % intervals overlap; the paper's are Wilson's for its 1000 samples. "reproduced":
     the keyed errors agree. "better": ours is below. "not reproduced": ours is above, or the attack did less to the
-    classical classifier than in the paper, so that the keyed error cannot be compared.
+    classical classifier than in the paper, so that the keyed error cannot be compared. "too few samples": the intervals
+    overlap, but ours is wider than TOO_WIDE.
     """
 
     def side(kind: str) -> int:
@@ -197,7 +203,8 @@ def verdict(line: Mapping[str, object]) -> str:
 
     if side("classical") < 0:
         return "not reproduced"
-    return {0: "reproduced", -1: "better", 1: "not reproduced"}[side("keyed")]
+    wide = float(str(line["keyed_attacked_high"])) - float(str(line["keyed_attacked_low"])) > TOO_WIDE
+    return {0: "too few samples" if wide else "reproduced", -1: "better", 1: "not reproduced"}[side("keyed")]
 
 
 def report(lines: pd.DataFrame) -> pd.DataFrame:
@@ -206,11 +213,11 @@ def report(lines: pd.DataFrame) -> pd.DataFrame:
     shown["options"] = list(lines["options"])
     shown["examples"] = list(lines["examples"])
     for kind in ("classical", "keyed", "control"):
-        for what in ("clean", "attacked"):
+        for what in SHARES:
             name = f"{kind}_{what}"
             values = zip(lines[name], lines[f"{name}_low"], lines[f"{name}_high"], strict=True)
             shown[f"{kind} {what} %"] = [summaries.percent(*each) for each in values]
-            if kind != "control":
+            if f"paper_{name}" in lines:
                 shown[f"paper: {kind} {what}"] = [f"{100 * value:.2f}" for value in lines[f"paper_{name}"]]
     shown["verdict"] = list(lines["verdict"])
     return shown

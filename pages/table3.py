@@ -53,7 +53,10 @@ def again() -> None:
     samples = many.number_input("Samples", 1, TEST_SAMPLES, SAMPLES, key="table3_samples", persist_state="session")
     what = (choices[number].experiment(samples),)
     examples, taken = estimate(what)
-    st.caption(f"{examples} examples, {duration(taken)} on one core. The paper's row has {TEST_SAMPLES} samples.")
+    st.caption(
+        f"{examples} examples, {duration(taken)} on one core. The paper's row has {TEST_SAMPLES} samples; a few "
+        "dozen are too few to tell whether the error agrees with it."
+    )
     if button.button("Run again", type="primary", icon=":material/replay:", width="stretch", key="table3_start"):
         begin(runs.create(what, command=command(what)), RUN)
         st.rerun()

@@ -8,8 +8,10 @@ import pytest
 
 from kerckhoffs import data, zoo
 from kerckhoffs.attacks import ATTACKS
+from kerckhoffs.evaluate import predictions
 from kerckhoffs.keys import Key
 from kerckhoffs.knowledge import KNOWLEDGE
+from kerckhoffs.metrics import wilson
 from kerckhoffs.ui import jobs, live
 from kerckhoffs.ui import page as frame
 from kerckhoffs.ui.controls import ACCESS, STRENGTHS
@@ -32,6 +34,31 @@ def test_how_it_works_computes_its_figures_and_says_whose_idea_it_is():
     assert "Taran" in words(app.caption)
     assert len(app.get("plotly_chart")) == 2
     assert "6413 bits" in words(app.markdown)
+    assert "MNIST, Table 1, classical: read as" in html(app)
+
+
+def test_how_it_works_answers_its_question_for_the_keyed_classifier_and_for_one_without_a_key():
+    said = words(opened("pages/how_it_works.py").markdown)
+    images, labels = data.load("mnist", indices=range(100))
+    classical, keyed, control = (
+        zoo.load(f"mnist-{each}") for each in ("table1-classical", "table1-keyed", "table2-classical")
+    )
+    adversarial = ATTACKS["fgsm"].run(classical, images, labels, epsilon=0.3, perturb_all=True)
+    ends = []
+    for whose, model in (("keyed classifier misreads", keyed), ("control without any key", control)):
+        wrong = int((predictions(model, adversarial) != labels).sum())
+        ends.append(wilson(wrong, 100))
+        low, high = (100 * end for end in ends[-1])
+        assert f"{whose} **{wrong} of 100** (95 % interval {low:.0f} to {high:.0f} %" in said
+    assert ("nothing here shows that the key helps" in said) == (ends[0][1] >= ends[1][0])
+
+
+def test_each_error_of_a_classifier_has_its_interval():
+    table = opened("pages/classifiers.py").dataframe[0].value.set_index("Classifier")
+    card = zoo.models()["mnist-table1-keyed"]
+    low, high = (100 * end for end in wilson(round(5000 * card.validation_error), 5000))
+    said = table.loc[card.title, "Validation error"]
+    assert said == f"{100 * card.validation_error:.2f} ({low:.2f} to {high:.2f}) %"
 
 
 def test_every_page_in_the_folder_is_in_the_navigation():

@@ -43,16 +43,19 @@ def test_a_picture_becomes_a_png_pixel_by_pixel_and_an_address_that_holds_it():
 
 
 def test_error_curves_have_a_line_a_model_that_differs_in_more_than_colour_and_intervals():
-    figure = plots.error_curves([0, 0.1], {"classical": [0, 90], "keyed": [10, 20]}, 100)
-    classical, keyed = figure.data
+    figure = plots.error_curves([0, 0.1], {"classical": [0, 90], "keyed": [10, 20], "control": [5, 5]}, 100)
+    classical, keyed, control = figure.data
     assert list(classical.y) == [0.0, 0.9]
     for share, above, below, wrong in zip(
         classical.y, classical.error_y.array, classical.error_y.arrayminus, (0, 90), strict=True
     ):
         assert (share - below, share + above) == pytest.approx(wilson(wrong, 100))
+    assert classical.customdata[1] == pytest.approx(wilson(90, 100))
+    assert plots.ENDS in classical.hovertemplate
     assert list(keyed.x) == [0, 0.1]
-    assert classical.line.dash != keyed.line.dash
-    assert classical.marker.symbol != keyed.marker.symbol
+    assert len({line.line.dash for line in figure.data}) == 3
+    assert len({line.marker.symbol for line in figure.data}) == 3
+    assert list(control.y) == [0.05, 0.05]
 
 
 def test_probabilities_show_both_distributions_and_mark_class_and_target():

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from kerckhoffs import evaluate, plots_runs, summaries, table3
-from kerckhoffs.plots import OKABE_ITO
+from kerckhoffs.metrics import wilson
+from kerckhoffs.plots import ENDS, OKABE_ITO
 
 MODELS = ("mnist-table1-classical", "mnist-table1-keyed")
 
@@ -43,6 +44,8 @@ def test_errors_are_bars_with_intervals_that_name_both_models(rows):
     assert np.allclose(0.5 + np.array(figure.data[1].error_x.array), keyed["attacked_error_high"])
     assert np.allclose(0.5 - np.array(figure.data[1].error_x.arrayminus), keyed["attacked_error_low"])
     assert figure.data[0].marker.pattern.shape != figure.data[1].marker.pattern.shape
+    under = [f"{error}_{end}" for error in ("attacked_error", "clean_error") for end in ("low", "high")]
+    assert np.allclose(np.array(figure.data[1].customdata)[:, [0, 1, 3, 4]], keyed[under])
 
 
 def test_sizes_are_those_of_the_examples_that_worked_once_each(rows):
@@ -68,6 +71,20 @@ def test_the_share_that_is_fooled_grows_with_the_size_and_counts_those_that_were
     assert np.allclose(classical.y, [0, 1 / 3, 2 / 3, 1, 1])
     assert keyed.y[-1] == pytest.approx(2 / 3)
     assert {line.x[-1] for line in figure.data} == {1.05 * rows["linf"].max()}, "all lines end together"
+
+
+def test_a_curve_has_the_interval_of_each_share_for_as_many_examples_as_there_are_samples(rows):
+    rows.loc[rows["index"] == 0, "before"] = 5
+    for drawn in (rows, pd.concat([rows, rows])):  # one example a sample, or two
+        classical, keyed = plots_runs.fooled_within(drawn, "linf").data[:2]
+        assert classical.customdata[0] == pytest.approx(wilson(0, 3))
+        assert keyed.customdata[-1] == pytest.approx(wilson(2, 3))
+        assert len(keyed.customdata) == len(keyed.x) == len(keyed.y)
+        assert ENDS in keyed.hovertemplate
+
+
+def test_a_model_that_was_right_nowhere_has_no_share_of_it(rows):
+    assert not plots_runs.fooled_within(rows.assign(before=5), "linf").data
 
 
 def test_a_curve_of_many_examples_has_few_points_and_ends_where_they_do():

@@ -100,6 +100,29 @@ def test_the_verdict_compares_both_errors_with_the_papers(classical, keyed, said
     assert line["paper_keyed_attacked"] == pytest.approx(0.0864)
 
 
+@pytest.mark.parametrize(
+    ("count", "keyed", "said"),
+    [
+        (1, 0, "too few samples"),
+        (50, 4, "too few samples"),
+        (300, 26, "reproduced"),
+        (50, 40, "not reproduced"),  # a wide interval that does not reach the paper's still tells
+    ],
+)
+def test_a_wide_interval_is_no_agreement(count, keyed, said):
+    (line,) = table3.compare(rows(count, keyed, count=count)).to_dict("records")
+    assert line["verdict"] == said
+
+
+def test_attack_success_leaves_out_what_was_wrong_before():
+    made = rows(1000, 86, 70)
+    made.loc[(made["evaluated_on"] == "mnist-table2-keyed") & (made["index"] < 80), "before"] = 1
+    (line,) = table3.compare(made).to_dict("records")
+    assert line["keyed_attacked"] == 0.086
+    assert (line["keyed_success"], line["control_success"]) == (6 / 920, 0.07)
+    assert (line["keyed_success_low"], line["keyed_success_high"]) == pytest.approx(wilson(6, 920))
+
+
 def test_the_report_has_the_papers_figures_beside_ours():
     (line,) = table3.report(table3.compare(rows(1000, 86, 70))).to_dict("records")
     assert line["row"] == "MNIST, Carlini-Wagner l2"

@@ -29,7 +29,7 @@ def shipped(tmp_path, monkeypatch):
     lines = table3.compare(run.rows())
     folder = tmp_path / "table3"
     folder.mkdir()
-    lines.to_csv(folder / "summary.csv", index=False)
+    run.rows().to_csv(folder / "rows.csv.gz", index=False)
     (folder / MANIFEST).write_bytes((run.folder / MANIFEST).read_bytes())
     monkeypatch.setattr(batch_table3, "SHIPPED", folder)
     return lines
@@ -52,6 +52,9 @@ def test_the_table_has_the_papers_figures_beside_ours_and_a_verdict_in_words_wit
     assert table["attacked, evaluated on keyed"][0].startswith(f"{100 * shipped['keyed_attacked'][0]:.1f} (")
     assert table["attacked, evaluated on control"][0].startswith(f"{100 * shipped['control_attacked'][0]:.1f} (")
     assert "paper: attacked, control" not in table
+    success = [f"{100 * shipped[f'{kind}_success'][0]:.1f} (" for kind in ("keyed", "control")]
+    shown = [table[f"attack success, evaluated on {kind}"][0] for kind in ("keyed", "control")]
+    assert [each[: len(start)] for each, start in zip(shown, success, strict=True)] == success
     icons = [batch_table3.ICONS[verdict] for verdict in shipped["verdict"]]
     assert table["verdict"].tolist() == [f"{icon} {said}" for icon, said in zip(icons, shipped["verdict"], strict=True)]
     assert len(app.get("plotly_chart")) == 1
@@ -62,12 +65,12 @@ def test_the_table_has_the_papers_figures_beside_ours_and_a_verdict_in_words_wit
         in words(app.caption)
     )
     labels = {element.proto.label for element in app.get("download_button")}
-    assert labels == {"Summary (csv)", "Manifest (json)"}
+    assert labels == {"Rows (csv.gz)", "Manifest (json)"}
 
 
 def test_every_verdict_has_an_icon_and_a_meaning():
     assert set(batch_table3.ICONS) == set(batch_table3.MEANS) == set(table3.VERDICTS)
-    assert len(set(batch_table3.ICONS.values())) == 3
+    assert len(set(batch_table3.ICONS.values())) == len(table3.VERDICTS)
 
 
 def test_a_row_is_made_again_with_the_options_that_the_shipped_one_has(shipped, monkeypatch):
@@ -93,6 +96,13 @@ def test_a_row_that_was_made_again_is_set_beside_the_paper(shipped):
     assert again["examples"].tolist() == [20]
     assert again["paper: attacked, keyed"].tolist() == ["18.00"]
     assert "Altogether: 20 of 20 examples." in words(app.caption)
+
+
+def test_no_caption_praises_the_defence(shipped):
+    said = words(opened(PAGE).caption)
+    assert "≈ **reproduced**: it agrees with the paper's: the 95 % intervals overlap" in said
+    assert "▼ **better**: it is below the paper's; smaller perturbations alone can do that" in said
+    assert "? **too few samples**: the intervals overlap, but ours is wider than 10 points" in said
 
 
 def at(run):

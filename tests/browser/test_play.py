@@ -210,7 +210,7 @@ def test_a_hostile_address_is_a_sentence_and_never_a_traceback(visit):
 
 def test_how_it_works_draws_its_curves(visit):
     page = visit("how_it_works")
-    expect(page.locator(".js-plotly-plot .scatterlayer .trace")).to_have_count(4)
+    expect(page.locator(".js-plotly-plot .scatterlayer .trace")).to_have_count(6)
     expect(page.get_by_text("6413 bits")).to_be_visible()
 
 
