@@ -82,9 +82,17 @@ class Run:
         return experiments.blocks(self.experiments, self.cards)
 
     def shards(self) -> dict[int, Path]:
-        """The files of the blocks that are done, by number."""
+        """The files of the blocks that are done, by number.
+
+        Raises:
+            FileRefused: if they cannot be listed, or a block is there twice.
+        """
         found: dict[int, Path] = {}
-        for path in sorted((self.folder / ROWS).iterdir()):
+        try:
+            paths = sorted((self.folder / ROWS).iterdir())
+        except OSError as error:
+            raise FileRefused(f"cannot read {self.folder / ROWS}: {error.strerror}") from error
+        for path in paths:
             if match := SHARD.fullmatch(path.name):
                 number = int(match[1])
                 if number in found:
@@ -211,7 +219,7 @@ class _Joined(io.RawIOBase):
 
 def home() -> Path:
     """Where runs are kept: in the user's folder (keys.home)."""
-    return keys.home() / "runs"
+    return keys.home().absolute() / "runs"
 
 
 def create(
@@ -281,6 +289,8 @@ def open_run(folder: str | Path) -> Run:
     """
     path = Path(folder)
     manifest = read_manifest(path)
+    if not (path / ROWS).is_dir():
+        raise FileRefused(f"{path} has a manifest, but no folder {ROWS}: there is no run to go on with")
     try:
         if manifest["format"] != FORMAT or manifest["block"] != BLOCK:
             raise ValueError(

@@ -273,6 +273,34 @@ def test_an_address_that_names_no_run_is_a_sentence_and_the_choices(run):
     assert "each shown to" in words(app.markdown)
 
 
+def without_rows(run):
+    (run.folder / runs.ROWS).rmdir()
+
+
+def of_other_models(run):
+    path = run.folder / runs.MANIFEST
+    manifest = json.loads(path.read_text())
+    manifest["models"][KEYED]["sha256"] = "0" * 64
+    path.write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize(
+    ("become", "reason"),
+    [(without_rows, "no folder rows"), (of_other_models, f"the model {KEYED} has changed since the run")],
+)
+def test_a_run_that_cannot_be_read_is_named_by_its_id_and_leaves_the_session_free(become, reason, kerckhoffs_home):
+    run = begun()
+    become(run)
+    app = shown(run)
+    assert reason in words(app.warning)
+    assert run.id in words(app.warning)
+    assert str(kerckhoffs_home) not in words(app.warning)
+    assert "each shown to" in words(app.markdown)
+    app.run()
+    assert not app.warning
+    assert "each shown to" in words(app.markdown)
+
+
 def shown(run):
     """The page at the address of a run."""
     app = opened(PAGE)
@@ -307,11 +335,13 @@ def test_a_run_that_is_not_done_shows_what_there_is():
     assert app.dataframe[0].value["examples"].tolist() == [64, 64]
 
 
-def test_a_run_whose_rows_are_damaged_is_a_sentence():
+def test_a_run_whose_rows_are_damaged_is_a_sentence(kerckhoffs_home):
     run = finished()
     [path] = run.shards().values()
     path.write_bytes(b"no rows")
-    assert "is damaged" in words(shown(run).error)
+    said = words(shown(run).error)
+    assert f"{run.id}/rows/{path.name} is damaged" in said
+    assert str(kerckhoffs_home) not in said
 
 
 def test_a_session_never_sees_the_run_of_another(monkeypatch):

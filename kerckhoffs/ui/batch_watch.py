@@ -1,5 +1,6 @@
 """A run on the page: found by the address, started, watched while it works, stopped and resumed."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -55,13 +56,19 @@ def shown(key: str) -> Run | None:
         return None
     try:
         run = runs.find(state[key])
+        runner().status(run)  # refuses what cannot be watched, as after a model was trained anew
     except FileRefused as error:
         leave(key)
-        st.warning(f"The address's run was refused: {error}.", icon=":material/link_off:")
+        st.warning(f"The address's run was refused: {_by_id(error)}.", icon=":material/link_off:")
         return None
     if st.query_params.to_dict() != {"run": run.id}:
         st.query_params.from_dict({"run": run.id})
     return run
+
+
+def _by_id(reason: object) -> str:
+    """A reason that names runs by their ids alone: where they lie on the server is for nobody to read."""
+    return str(reason).replace(f"{runs.home()}{os.sep}", "")
 
 
 def watch(run: Run, key: str, show: Callable[[Run, Status], None], another: str) -> None:
@@ -81,14 +88,17 @@ def _watch(run: Run, key: str, show: Callable[[Run, Status], None], another: str
         if polling and not status.busy:
             st.rerun()  # draw the whole page once more, without polling
         _bar(run, status, key, another)
-        show(run, status)
+        try:
+            show(run, status)
+        except FileRefused as error:
+            raise FileRefused(_by_id(error)) from error
 
 
 def _bar(run: Run, status: Status, key: str, another: str) -> None:
     """The progress, and the buttons that go with it."""
     words = "Starting" if status.state == "running" and status.done == 0 else WORDS[status.state]
     if status.state == "failed":
-        st.error(f"{words}: {status.error}. What is done is kept.", icon=":material/error:")
+        st.error(f"{words}: {_by_id(status.error)}. What is done is kept.", icon=":material/error:")
     left = f", {duration(status.seconds_left)} left" if status.seconds_left is not None else ""
     st.progress(status.done / status.total, f"{words}: {status.done} of {status.total} examples{left}.")
     with st.container(horizontal=True, gap="small"):
