@@ -5,6 +5,7 @@
     <folder>/rows/<block>-<hash>.csv.gz    the rows of one block, named by their SHA-256
     <folder>/sessions.jsonl                who worked on it when: one line for each time that it was begun or resumed
     <folder>/.lock                         held by the process that writes
+    <folder>/.app                          in a run of the app's alone: touched when somebody looks at the run
 
 A block is written whole or not at all, under its name only when it is on the disk, so a run may be killed at any
 moment and goes on where it was. Nothing is ever overwritten. What cannot be read back as it was written is named, and
@@ -18,7 +19,9 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+import shutil
+import time
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,7 +39,8 @@ from kerckhoffs.evaluate import COLUMNS, Samples
 from kerckhoffs.experiments import BLOCK, Block, Experiment
 
 FORMAT = "kerckhoffs-run-1"
-MANIFEST, SAMPLES, SESSIONS, ROWS, LOCK = "manifest.json", "samples.npz", "sessions.jsonl", "rows", ".lock"
+MANIFEST, SAMPLES, SESSIONS, ROWS = "manifest.json", "samples.npz", "sessions.jsonl", "rows"
+LOCK, APP = ".lock", ".app"
 SHARD = re.compile(r"(\d{6,})-([0-9a-f]{16})\.csv\.gz")
 ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{16}")
 
@@ -330,6 +334,41 @@ def find(id_: str) -> Run:
     if not ID.fullmatch(id_) or not (home() / id_).is_dir():
         raise FileRefused("there is no such run")
     return open_run(home() / id_)
+
+
+def mark(run: Run) -> None:
+    """Make a run one of the app's, which `prune` deletes some day."""
+    with suppress(OSError):
+        (run.folder / APP).touch()
+
+
+def seen(run: Run) -> None:
+    """Note that somebody looks at a run, if it is one of the app's."""
+    with suppress(OSError):
+        os.utime(run.folder / APP)
+
+
+def prune(*, days: float, newest: int, keep: Container[str] = ()) -> None:
+    """Delete the app's runs in the user's folder that nobody has looked at for so many days, or that are too many.
+
+    Args:
+        newest: how many may stay, those that were looked at last.
+        keep: ids of runs that stay whatever their age; those that a process is writing do too.
+    """
+    looked: dict[Path, float] = {}
+    for path in home().glob(f"*/{APP}"):
+        with suppress(OSError):  # gone since
+            looked[path.parent] = path.stat().st_mtime
+    begin = time.time() - days * 24 * 3600
+    for number, folder in enumerate(sorted(looked, key=looked.__getitem__, reverse=True)):
+        if (number >= newest or looked[folder] < begin) and folder.name not in keep:
+            remove(folder)
+
+
+def remove(folder: Path) -> None:
+    """Delete a run, unless a process is writing to it."""
+    with suppress(Timeout, OSError), FileLock(folder / LOCK).acquire(timeout=0):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import sys
 import time
 import zipfile
@@ -125,6 +126,43 @@ def test_one_session_has_a_few_runs_at_a_time(monkeypatch):
         work.start(begun(), "someone")
     work.start(begun(), "another")
     work.close()
+
+
+def test_a_batch_that_is_refused_leaves_nothing_and_one_that_is_stopped_stays(monkeypatch, kerckhoffs_home):
+    play_process(monkeypatch, SLEEP)
+    app = opened(PAGE)
+    app.session_state["owner_of_runs"] = "someone"
+    mine = [begun() for _ in range(runner.A_SESSION)]
+    for run in mine:
+        runner.runner().start(run, "someone")
+    click(app, "batch_start_button")
+    assert "3 of your batches are running or waiting already" in words(app.error)
+    assert {path.name for path in (kerckhoffs_home / "runs").iterdir()} == {run.id for run in mine}
+
+
+def test_old_runs_of_the_app_are_deleted_but_none_that_is_at_work_and_none_of_a_command_line(monkeypatch):
+    play_process(monkeypatch, SLEEP)
+    monkeypatch.setattr(runner, "MOST", 3)
+    work, (looked_at, new, newer, waits, written, old, command_lines) = Runner(), [begun() for _ in range(7)]
+    for run, days in ((newer, 1), (new, 2), (waits, 3), (written, 4), (old, 31), (looked_at, 31)):
+        runs.mark(run)
+        moment = time.time() - days * 24 * 3600
+        os.utime(run.folder / runs.APP, (moment, moment))
+    runs.seen(looked_at)
+    runs.seen(command_lines)
+
+    def gone():
+        work.prune()
+        return [run for run in (looked_at, newer, new, waits, written, old, command_lines) if not run.folder.exists()]
+
+    work.start(waits)
+    with written.writing():
+        assert gone() == [old]
+    work.close()
+    until(lambda: not work.status(waits).busy)
+    assert gone() == [waits, written, old]
+    monkeypatch.setattr(runner, "DAYS", 1.5)
+    assert gone() == [new, waits, written, old]
 
 
 def test_a_process_that_does_not_stop_is_ended_by_force(monkeypatch, tmp_path):
@@ -458,6 +496,21 @@ def test_the_good_images_of_a_zip_are_taken_and_the_bad_ones_named_with_their_re
     run = runs.find(address(app)["run"])
     assert run.uploaded.names == ("1/a.png", "1/b.png")
     assert run.uploaded.labels.tolist() == [1, 1]
+
+
+def test_a_zip_that_is_removed_is_not_used_any_more_and_one_that_is_not_stays():
+    app = with_zip(packed(**{"1__a": png(), "1__bad": b"no image"}))
+    assert "**1** image is used, **1** file is left out:" in words(app.caption)
+    assert f"A run keeps its images on the server, {runner.KEPT}." in words(app.caption)
+    app.switch_page("pages/classifiers.py").run()
+    app.switch_page(PAGE).run()
+    assert "**1** image is used" in words(app.caption)
+    app.file_uploader[0].set_value(("set.zip", packed(**{"1__a": png(), "1__b": png()}), "application/zip")).run()
+    assert "**2** images are used." in words(app.caption)
+    app.file_uploader[0].set_value([]).run()
+    assert not app.exception
+    assert "are used" not in words(app.caption)
+    assert "Upload a zip" in words(app.info)
 
 
 @pytest.mark.parametrize("content", [b"no zip", packed(none__a=png()), b"PK\x05\x06" + b"\0" * 18])

@@ -12,7 +12,7 @@ from kerckhoffs.checks import FileRefused
 from kerckhoffs.runs import Run
 from kerckhoffs.ui.batch_estimate import duration
 from kerckhoffs.ui.page import sentences
-from kerckhoffs.ui.runner import Status, runner
+from kerckhoffs.ui.runner import KEPT, Status, runner
 
 POLL_SECONDS = 1.0
 WORDS = {
@@ -27,14 +27,25 @@ WORDS = {
 
 
 def begin(run: Run, key: str) -> None:
-    """Start a run, or go on with it, and put its id into the address.
+    """Start a new run, put its id into the address, and delete old ones.
 
     Args:
         key: the page's place in the session for the run that it shows.
 
     Raises:
-        ValueError: if too much is running already.
+        ValueError: if too much is running already; then the run is deleted.
     """
+    runs.mark(run)
+    try:
+        _start(run, key)
+    except ValueError:
+        runs.remove(run.folder)
+        raise
+    runner().prune()
+
+
+def _start(run: Run, key: str) -> None:
+    """Start a run, or go on with it, and put its id into the address."""
     state: Any = st.session_state
     runner().start(run, state.setdefault("owner_of_runs", uuid4().hex))
     state[key] = run.id
@@ -61,6 +72,7 @@ def shown(key: str) -> Run | None:
         leave(key)
         st.warning(f"The address's run was refused: {_by_id(error)}.", icon=":material/link_off:")
         return None
+    runs.seen(run)
     if st.query_params.to_dict() != {"run": run.id}:
         st.query_params.from_dict({"run": run.id})
     return run
@@ -114,9 +126,12 @@ def _bar(run: Run, status: Status, key: str, another: str) -> None:
         if status.state in ("stopped", "failed") and st.button(
             "Resume", key=f"{key}_resume", icon=":material/play_arrow:", type="primary"
         ):
-            begin(run, key)
+            _start(run, key)
             st.rerun()
         if st.button(another, key=f"{key}_new", icon=":material/add:"):
             leave(key)
             st.rerun()
-    st.caption("The address of this page is this run: it can be closed and opened again. Who has the address sees it.")
+    st.caption(
+        "The address of this page is this run: it can be closed and opened again. Who has the address can see the run, "
+        f"stop it and resume it. It is kept {KEPT}."
+    )
