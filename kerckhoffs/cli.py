@@ -230,9 +230,8 @@ def bench_command(
     field, missing = contestants.chosen(suite, cli_runs.listed(attacks), cli_runs.listed(peers))
     for library, specs in missing.items():
         print(f"left out: {', '.join(specs)}; {library} is not installed (benchmarks/README.md)", file=sys.stderr)
-    for path in (csv, curve, plot):
-        if path and not path.parent.is_dir():
-            raise ValueError(f"there is no folder {path.parent} to write {path.name} to")
+    for path in filter(None, (csv, curve, plot)):
+        cli_runs.check_file(path)
     if threads:
         torch.set_num_threads(threads)
     network = zoo.load(model)

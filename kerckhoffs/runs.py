@@ -244,11 +244,13 @@ def create(
         uploaded: what experiments on the split "uploaded" are about.
 
     Raises:
-        ValueError: naming what is wrong with an experiment.
+        ValueError: naming what is wrong with an experiment; then nothing is written.
         FileRefused: if the folder is taken or cannot be written, or a model is missing.
     """
     cards = zoo.models(model_folder)
     experiments.check_models(what, cards)
+    for each in what:
+        experiments.check_samples(each, len(uploaded.names) if uploaded else None)
     names = sorted({name for experiment in what for name in experiment.models})
     id_ = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(8)}"
     path = Path(folder) if folder else home() / id_

@@ -132,6 +132,7 @@ def assert_silent_about(key: Key, text: str) -> None:
         ("bench --attacks fgsm --batch -1", "--batch"),
         ("bench --attacks fgsm --threads 0", "--threads"),
         ("bench --attacks fgsm --csv no/table.csv", "there is no folder no to write table.csv to"),
+        ("bench --attacks fgsm --csv .", ". is a folder; name a file in it"),
         ("bench --attacks fgsm --plot no/curve.html", "there is no folder no to write curve.html to"),
         ("bench --attacks fgsm --curve no/curve.csv", "there is no folder no to write curve.csv to"),
     ],
