@@ -86,8 +86,8 @@ def interval(
         return share, *wilson(round(share * number), number, LEVEL)
     draw, drawn = np.random.default_rng(0), []
     for _ in range(RESAMPLES // AT_ONCE):
-        times = draw.multinomial(number, np.full(number, 1 / number), AT_ONCE)  # how often each sample is drawn
-        drawn.append((times @ hits) / (times @ size))
+        times = draw.integers(number, size=(AT_ONCE, number), dtype=np.int32)  # the samples that are drawn
+        drawn.append(hits[times].sum(1) / size[times].sum(1))
     low, high = np.quantile(drawn, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return share, float(low), float(high)
 
