@@ -92,10 +92,6 @@ class Experiment:
         """How many samples."""
         return self.stop - self.start
 
-    def targets_of_a_sample(self, classes: int) -> int:
-        """How many examples each sample gets."""
-        return classes - 1 if self.targets == "all" else 1
-
     def named_options(self) -> str:
         """The options as JSON, always in the same order."""
         return json.dumps(dict(sorted(self.options.items())))
@@ -183,11 +179,16 @@ def free(experiment: Experiment) -> list[int]:
     return [index for index in range(TEST_SAMPLES) if index not in taken]
 
 
+def examples_of_a_sample(targets: str, dataset: str) -> int:
+    """How many examples a sample gets by a rule of TARGETS."""
+    return len(DATASETS[dataset].classes) - 1 if targets == "all" else 1
+
+
 def blocks(experiments: Sequence[Experiment], cards: Mapping[str, zoo.ModelCard]) -> list[Block]:
     """The whole work in parts. A universal attack is one block: its perturbation is fitted once."""
     found: list[Block] = []
     for number, experiment in enumerate(experiments):
-        each = experiment.targets_of_a_sample(len(DATASETS[cards[experiment.crafted_on].dataset].classes))
+        each = examples_of_a_sample(experiment.targets, cards[experiment.crafted_on].dataset)
         universal = ATTACKS[experiment.attack].kind == "universal"
         size = experiment.samples if universal else max(BLOCK // each, 1)
         for start in range(experiment.start, experiment.stop, size):

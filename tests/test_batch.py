@@ -204,6 +204,8 @@ def test_a_run_that_another_process_writes_is_not_called_stopped():
 def test_grids_that_are_too_large_or_too_long_are_refused_with_a_sentence():
     with pytest.raises(ValueError, match="this makes 101000 examples, more than the 100000 that are made here"):
         batch_estimate.estimate([fgsm(seed=seed, stop=1000) for seed in range(101)])
+    with pytest.raises(ValueError, match="this makes 1001 combinations of attack, model, targets and seed, more than"):
+        batch_estimate.estimate([fgsm(seed=seed, stop=1) for seed in range(1001)])
     with pytest.raises(ValueError, match="hours, more than the 24 hours that are spent here"):
         batch_estimate.estimate([fgsm(attack="zoo", seed=seed, stop=1000) for seed in range(50)])
 
@@ -233,7 +235,10 @@ def test_the_page_says_how_much_it_is_and_starts_a_run_that_its_address_names(mo
     play_process(monkeypatch, SLEEP)
     app = opened(PAGE)
     app.number_input(key="batch_count").set_value(20).run()
-    app.text_input(key="batch_fgsm_further_epsilon").set_value("0.1, 0.2").run()
+    app.text_input(key="batch_fgsm_further_epsilon").set_value("0,1").run()
+    assert "The values of epsilon: 0.3 · 0.0 · 1.0" in words(app.caption)
+    app.text_input(key="batch_fgsm_further_epsilon").set_value("0.1, 0.2, 0.10, 0.3").run()
+    assert "The values of epsilon: 0.3 · 0.1 · 0.2" in words(app.caption)
     assert "**60 examples**, each shown to 2 models: **about " in words(app.markdown)
     click(app, "batch_start_button")
     assert list(address(app)) == ["run"]
@@ -284,10 +289,11 @@ def test_what_does_not_go_together_is_a_sentence():
     assert "epsilon must be between 0 and 1, but is nan" in words(app.error)
 
 
-def test_a_grid_that_is_too_large_cannot_be_started():
+def test_a_grid_that_is_too_large_cannot_be_started_and_is_not_even_built(monkeypatch):
     app = opened(PAGE)
     app.number_input(key="batch_count").set_value(1000).run()
     app.number_input(key="batch_seeds").set_value(10).run()
+    monkeypatch.setattr(experiments, "grid", None)
     app.multiselect(key="batch_targets").set_value(list(experiments.TARGETS)).run()
     assert "this makes 120000 examples, more than the 100000" in words(app.error)
     assert not [button for button in app.button if button.key == "batch_start_button"]
