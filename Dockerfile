@@ -1,7 +1,9 @@
 # The playground with its models inside; nothing is downloaded at start.
 #
 #   docker build -t kerckhoffs .
-#   docker run --rm -p 8501:8501 kerckhoffs
+#   docker run --rm -p 8501:8501 -v kerckhoffs:/data kerckhoffs
+#
+# Keys, models and runs that are made lie in /data; the volume kerckhoffs keeps them when the container goes.
 #
 # PIP_INDEX_OPTIONS goes to pip as it is. To build a far smaller image without CUDA, give it the index of PyTorch's
 # CPU builds:  --build-arg PIP_INDEX_OPTIONS="--extra-index-url <address of that index>"
@@ -21,8 +23,10 @@ COPY kerckhoffs kerckhoffs
 COPY pages pages
 COPY app.py README.md LICENSE ./
 
-RUN useradd --create-home kerckhoffs
+ENV KERCKHOFFS_HOME=/data
+RUN useradd --create-home kerckhoffs && install --directory --owner=kerckhoffs --group=kerckhoffs /data
 USER kerckhoffs
+VOLUME /data
 
 EXPOSE 8501
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \

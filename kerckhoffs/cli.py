@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from typer.exceptions import TyperException
 
-from kerckhoffs import bench, cli_runs, contestants, data, keys, runs, train, zoo
-from kerckhoffs.checks import check_choice
+from kerckhoffs import bench, cli_runs, contestants, data, keys, runs, summaries, train, zoo
+from kerckhoffs.checks import FileRefused, check_choice
 from kerckhoffs.classifiers import CLASSIFIERS
+from kerckhoffs.metrics import wilson
 
 app = typer.Typer(
     help="Classifiers defended by a secret key, the attacks on them, and their honest evaluation.",
@@ -68,10 +69,19 @@ def key_show(
     public: Annotated[bool, typer.Option(help="Accept a file that others can read: a demonstration key.")] = False,
 ) -> None:
     """Print a key's fingerprint and entropy, never the key."""
-    path = Path(key)
-    if not path.exists() and zoo.user_key_path(key).exists():
-        path = zoo.user_key_path(key)
-    _print_key(keys.Key.load(path, public=public), path)
+    path, kept = Path(key), zoo.user_key_path(key)
+    if not path.exists():
+        if not kept.exists():
+            raise ValueError(f"there is no file {key}, and no key with that fingerprint in {kept.parent}")
+        path = kept
+    try:
+        found = keys.Key.load(path, public=public)
+    except FileRefused as error:
+        keys.Key.load(path, public=True)  # what else is wrong with the file comes first
+        raise FileRefused(
+            f"others can read {path}: add --public if it is a demonstration key, or else run: chmod 600 {path}"
+        ) from error
+    _print_key(found, path)
 
 
 def _print_key(key: keys.Key, path: Path) -> None:
@@ -124,8 +134,7 @@ def train_command(
     if not keyed and (key or publish_key):
         raise ValueError(f"{model} is a classical classifier and takes no key")
     zoo.check_folder(folder)  # before the work, not after it
-    secret, key_file = _training_key(model, folder, key, publish_key) if keyed else (None, None)
-
+    secret, public_path = _training_key(model, folder, key, publish_key) if keyed else (None, None)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
         task = bar.add_task(model, total=None)
@@ -136,6 +145,9 @@ def train_command(
             bar.update(task, total=progress.steps, completed=progress.step, description=text)
 
         try:
+            validation = len(data.load(dataset, "validation")[1])  # a set that is not there leaves no key behind
+            if secret:
+                _keep(secret, public_path)
             fitted = train.fit(dataset, classifier, key=secret, recipe=recipe, on_step=show)
         except KeyboardInterrupt:
             bar.stop()
@@ -153,7 +165,7 @@ def train_command(
             classifier=classifier,
             transform="permutation" if keyed else None,
             key_fingerprint=secret.fingerprint if secret else None,
-            key_file=key_file,
+            key_file=public_path.name if public_path else None,
             file=f"{model}.safetensors",
             sha256="",
             validation_error=fitted.validation_error,
@@ -167,11 +179,14 @@ def train_command(
         fitted.model.classifier,
         folder,
     )
-    print(
-        f"{card.title}: validation error {100 * card.validation_error:.2f} %, test error {100 * card.test_error:.2f} %"
-    )
+    errors = _percent(card.validation_error, validation), _percent(card.test_error, card.test_samples)
+    print(f"{card.title}, in percent with 95 % intervals: validation error {errors[0]}, test error {errors[1]}")
     print(f"written to {folder / card.file}")
     return 130 if fitted.stopped else 0
+
+
+def _percent(error: float, samples: int) -> str:
+    return summaries.percent(error, *wilson(round(error * samples), samples))
 
 
 def _parse_model_id(model: str) -> tuple[str, str, bool]:
@@ -182,8 +197,8 @@ def _parse_model_id(model: str) -> tuple[str, str, bool]:
     return known[model]
 
 
-def _training_key(model: str, folder: Path, path: Path | None, publish: bool) -> tuple[keys.Key, str | None]:
-    """The key to train with, kept before training starts, and its file's name if it is public."""
+def _training_key(model: str, folder: Path, path: Path | None, publish: bool) -> tuple[keys.Key, Path | None]:
+    """The key to train with, and its file if it is to be public."""
     length = 28 * 28
     public_path = folder / f"{model}.key.json"
     given = keys.Key.load(path, length=length) if path else None
@@ -191,13 +206,15 @@ def _training_key(model: str, folder: Path, path: Path | None, publish: bool) ->
         published = keys.Key.load(public_path, length=length, public=True)
         if given and given.fingerprint != published.fingerprint:
             raise ValueError(f"{public_path} is another key than {path}; remove one of them")
-        return published, public_path.name
-    key = given or keys.Key.generate(length)
-    if publish:
-        key.save(public_path, public=True)
-    elif not zoo.user_key_path(key.fingerprint).exists():
-        key.save(zoo.user_key_path(key.fingerprint))
-    return key, public_path.name if publish else None
+        return published, public_path
+    return given or keys.Key.generate(length), public_path if publish else None
+
+
+def _keep(key: keys.Key, public_path: Path | None) -> None:
+    """Write the key to its file if it is not there yet, so that no training is for a key that is lost."""
+    path = public_path or zoo.user_key_path(key.fingerprint)
+    if not path.exists():
+        key.save(path, public=public_path is not None)
 
 
 @app.command("bench")
@@ -230,9 +247,8 @@ def bench_command(
     field, missing = contestants.chosen(suite, cli_runs.listed(attacks), cli_runs.listed(peers))
     for library, specs in missing.items():
         print(f"left out: {', '.join(specs)}; {library} is not installed (benchmarks/README.md)", file=sys.stderr)
-    for path in (csv, curve, plot):
-        if path and not path.parent.is_dir():
-            raise ValueError(f"there is no folder {path.parent} to write {path.name} to")
+    for path in filter(None, (csv, curve, plot)):
+        cli_runs.check_file(path)
     if threads:
         torch.set_num_threads(threads)
     network = zoo.load(model)

@@ -29,7 +29,7 @@ Csv = Annotated[Path | None, typer.Option(help="File for all rows, .csv or .csv.
 
 
 def evaluate_command(
-    attack: Annotated[list[str] | None, typer.Option(help="id or id:option=value; may be repeated.")] = None,
+    attack: Annotated[list[str] | None, typer.Option(help="id or id:option=value.")] = None,
     crafted_on: Annotated[list[str] | None, typer.Option(help="Models to craft on, each in turn.")] = None,
     evaluated_on: Annotated[list[str] | None, typer.Option(help="Models that are shown every example.")] = None,
     targets: Annotated[
@@ -56,16 +56,18 @@ def evaluate_command(
     example is made once and shown to all evaluated models. The run's folder gets report.md, summary.csv and
     summary.json.
     """
-    _check_folder(csv, out)
+    engines.check(engine, workers)
+    _check_csv(csv, out)
     grid = (attack, crafted_on, evaluated_on, targets, seed, zip_, models, out, stop)
     if resume:
         _alone(*grid, start or None, None if split == "test" else split)
         return _finish(runs.open_run(resume), workers, engine, address, csv, _summary)
-    named = [contestants.read(spec) for spec in attack or []]
+    named = [contestants.read(spec) for spec in listed(attack)]
     crafters, judges = listed(crafted_on), listed(evaluated_on)
     for name, values in (("--attack", named), ("--crafted-on", crafters), ("--evaluated-on", judges)):
         if not values:
             raise ValueError(f"{name} is missing: name at least one, or --resume a run")
+    check_choice(split, data.SPLITS, "split")
     uploaded = None
     if zip_:
         cards = zoo.models(models)
@@ -105,11 +107,12 @@ def table3_command(
     csv: Csv = None,
 ) -> int:
     """Make the paper's Table 3 again and set it beside the paper's figures. Ctrl-C leaves a run that can be resumed."""
-    _check_folder(csv, out)
+    engines.check(engine, workers)
+    _check_csv(csv, out)
     if resume:
         _alone(rows, out)
         return _finish(runs.open_run(resume), workers, engine, address, csv, _table3)
-    chosen = listed(rows) or list(table3.ROWS)
+    chosen = list(dict.fromkeys(listed(rows))) or list(table3.ROWS)
     if any(table3.ROWS[row].attack == "fgsm" for row in chosen if row in table3.ROWS):
         print(
             "looking for the epsilon at which FGSM's error on the classical classifier is the paper's", file=sys.stderr
@@ -118,10 +121,23 @@ def table3_command(
     return _finish(runs.create(what, command=_command(), folder=out), workers, engine, address, csv, _table3)
 
 
-def _check_folder(csv: Path | None, out: Path | None) -> None:
-    """Before the work, not after it. The run's own folder is made with the run."""
-    if csv and not csv.parent.is_dir() and not (out and csv.parent.absolute() == out.absolute()):
-        raise ValueError(f"there is no folder {csv.parent} to write {csv.name} to")
+def check_file(path: Path) -> None:
+    """Refuse what cannot be written to, before the work and not after it.
+
+    Raises:
+        ValueError: naming it.
+    """
+    if not path.parent.is_dir():
+        raise ValueError(f"there is no folder {path.parent} to write {path.name} to")
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; name a file in it")
+
+
+def _check_csv(csv: Path | None, out: Path | None) -> None:
+    if csv and out and csv.absolute() in (out.absolute(), (out / runs.ROWS).absolute()):
+        raise ValueError(f"{csv} is going to be a folder; name another file")
+    if csv and not (out and csv.parent.absolute() == out.absolute()):  # the run's own folder is made with the run
+        check_file(csv)
 
 
 def _alone(*others: object) -> None:

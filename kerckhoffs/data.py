@@ -65,6 +65,9 @@ SPLITS: dict[str, str] = {
     "validation": "5 000 samples held out from the training set",
 }
 
+SIZES: dict[str, int] = {"test": TEST_SAMPLES, "test-full": 10_000, "train": 55_000, "validation": VALIDATION_SAMPLES}
+"""How many samples each split has, of either set."""
+
 
 def load(dataset: str, split: str = "test", indices: Sequence[int] | Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Load images and labels.

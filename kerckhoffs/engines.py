@@ -14,6 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from multiprocessing import get_context, parent_process
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -97,6 +98,19 @@ class Worker:
         return block, None if halted else rows
 
 
+def check(engine: str, workers: int) -> None:
+    """Refuse who cannot work, before there is anything to do.
+
+    Raises:
+        ValueError: on an unknown engine, one that is not installed, or a senseless number of workers.
+    """
+    check_choice(engine, ENGINES, "engine")
+    if engine == "ray" and find_spec("ray") is None:
+        raise ValueError('the engine ray needs the package: pip install "ray[default]"')
+    if not 1 <= workers <= MOST_WORKERS:
+        raise ValueError(f"workers must be between 1 and {MOST_WORKERS}, but is {workers}")
+
+
 def execute(
     run: Run,
     *,
@@ -115,13 +129,11 @@ def execute(
         on_progress: called at the start and after every block.
 
     Raises:
-        ValueError: on an unknown engine or a senseless number of workers.
+        ValueError: as `check` does.
         FileRefused: if the run cannot be written, is damaged, or a model has changed.
         RuntimeError: if a worker died. What an attack raises comes through as well.
     """
-    check_choice(engine, ENGINES, "engine")
-    if not 1 <= workers <= MOST_WORKERS:
-        raise ValueError(f"workers must be between 1 and {MOST_WORKERS}, but is {workers}")
+    check(engine, workers)
     with run.writing(engine=engine, workers=workers):
         run.check()  # a damaged block is found before the work, not after it
         blocks, done = run.blocks, set(run.shards())
@@ -216,11 +228,9 @@ def _local(task: Task, blocks: list[Block], workers: int) -> Iterator[Iterator[M
 @contextmanager
 def _ray(task: Task, blocks: list[Block], workers: int, address: str | None) -> Iterator[Iterator[Made]]:
     """Rows as actors of a Ray cluster finish them."""
-    try:
-        import ray
-        from ray.util import ActorPool
-    except ImportError as error:
-        raise ValueError('the engine ray needs the package: pip install "ray[default]"') from error
+    import ray
+    from ray.util import ActorPool
+
     ours = not ray.is_initialized()
     if ours:
         local = {} if address else {"num_cpus": workers, "include_dashboard": False}

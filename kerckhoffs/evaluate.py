@@ -226,26 +226,16 @@ def samples(experiment: Experiment, dataset: str, uploaded: Samples | None = Non
     Raises:
         ValueError: if the split is shorter than the experiment says, or a universal attack has nothing to be fitted on.
     """
+    experiments.check_samples(experiment, len(uploaded.names) if uploaded else None)
     wanted = slice(experiment.start, experiment.stop)
-    if experiment.split == UPLOADED:
-        if uploaded is None:
-            raise ValueError("there are no uploaded samples")
+    if uploaded and experiment.split == UPLOADED:
         images, labels, names = uploaded.images, uploaded.labels, uploaded.names
     else:
         images, labels = data.load(dataset, experiment.split)
         names = tuple(str(index) for index in range(len(images)))
-    if experiment.stop > len(images):
-        raise ValueError(f"there are {len(images)} samples in {experiment.split}, so stop cannot be {experiment.stop}")
     training = None
     if ATTACKS[experiment.attack].kind == "universal":
-        others, their = data.load(dataset)
-        free = [i for i in range(len(others)) if experiment.split == UPLOADED or not wanted.start <= i < wanted.stop]
-        if len(free) < FITTED_ON:
-            raise ValueError(
-                f"{experiment.attack} is fitted on {FITTED_ON} bundled samples that are not evaluated, "
-                f"but only {len(free)} are left; evaluate fewer"
-            )
-        training = others[free[-FITTED_ON:]], their[free[-FITTED_ON:]]
+        training = data.load(dataset, indices=experiments.free(experiment)[-FITTED_ON:])
     # With the split before it a name can be no formula of a spreadsheet, and no word that pandas takes for nothing.
     names = tuple(f"{experiment.split} {name}" for name in names[wanted])
     return Samples(images[wanted], labels[wanted], names, training)

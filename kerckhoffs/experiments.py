@@ -17,7 +17,7 @@ from torch import Tensor
 from kerckhoffs import zoo
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.checks import check_choice
-from kerckhoffs.data import DATASETS, SPLITS, TEST_SAMPLES
+from kerckhoffs.data import DATASETS, SIZES, SPLITS, TEST_SAMPLES
 
 BLOCK = 64
 """Examples that are made at once; part of what decides the rows of a random attack."""
@@ -92,10 +92,6 @@ class Experiment:
         """How many samples."""
         return self.stop - self.start
 
-    def targets_of_a_sample(self, classes: int) -> int:
-        """How many examples each sample gets."""
-        return classes - 1 if self.targets == "all" else 1
-
     def named_options(self) -> str:
         """The options as JSON, always in the same order."""
         return json.dumps(dict(sorted(self.options.items())))
@@ -123,18 +119,19 @@ def grid(
     start: int = 0,
     stop: int = TEST_SAMPLES,
 ) -> tuple[Experiment, ...]:
-    """Every attack, with its options, on every crafted-on model, with every target rule and every seed.
+    """Every attack, with its options, on every crafted-on model, with every target rule and every seed, once each.
 
     Raises:
         ValueError: naming what is wrong, or if there is nothing to do.
     """
-    crafted_on, targets, seeds = list(crafted_on), list(targets), list(seeds)
+    models, rules, numbers = dict.fromkeys(crafted_on), dict.fromkeys(targets), dict.fromkeys(seeds)
+    named = {(attack, json.dumps(dict(options), sort_keys=True, default=str)): options for attack, options in attacks}
     experiments = tuple(
         Experiment(attack, model, tuple(evaluated_on), dict(options), rule, seed, split, start, stop)
-        for attack, options in attacks
-        for model in crafted_on
-        for rule in targets
-        for seed in seeds
+        for (attack, _), options in named.items()
+        for model in models
+        for rule in rules
+        for seed in numbers
     )
     if not experiments:
         raise ValueError("there is nothing to evaluate: name attacks, crafted-on models, targets and seeds")
@@ -154,11 +151,44 @@ def check_models(experiments: Iterable[Experiment], cards: Mapping[str, zoo.Mode
                 raise ValueError(f"{model} and {experiment.crafted_on} are of different datasets")
 
 
+def check_samples(experiment: Experiment, uploaded: int | None = None) -> None:
+    """Refuse an experiment on more samples than there are, or a universal one that leaves too few to be fitted on.
+
+    Args:
+        uploaded: how many samples a person brought.
+
+    Raises:
+        ValueError: naming how many there are.
+    """
+    if experiment.split == UPLOADED and uploaded is None:
+        raise ValueError("there are no uploaded samples")
+    there = SIZES.get(experiment.split, uploaded)
+    assert there is not None
+    if experiment.stop > there:
+        raise ValueError(f"there are {there} samples in {experiment.split}, so stop cannot be {experiment.stop}")
+    if ATTACKS[experiment.attack].kind == "universal" and (left := len(free(experiment))) < FITTED_ON:
+        raise ValueError(
+            f"{experiment.attack} is fitted on {FITTED_ON} bundled samples that are not evaluated, "
+            f"but only {left} are left; evaluate fewer"
+        )
+
+
+def free(experiment: Experiment) -> list[int]:
+    """The bundled test samples that are not evaluated."""
+    taken = range(0) if experiment.split == UPLOADED else range(experiment.start, experiment.stop)
+    return [index for index in range(TEST_SAMPLES) if index not in taken]
+
+
+def examples_of_a_sample(targets: str, dataset: str) -> int:
+    """How many examples a sample gets by a rule of TARGETS."""
+    return len(DATASETS[dataset].classes) - 1 if targets == "all" else 1
+
+
 def blocks(experiments: Sequence[Experiment], cards: Mapping[str, zoo.ModelCard]) -> list[Block]:
     """The whole work in parts. A universal attack is one block: its perturbation is fitted once."""
     found: list[Block] = []
     for number, experiment in enumerate(experiments):
-        each = experiment.targets_of_a_sample(len(DATASETS[cards[experiment.crafted_on].dataset].classes))
+        each = examples_of_a_sample(experiment.targets, cards[experiment.crafted_on].dataset)
         universal = ATTACKS[experiment.attack].kind == "universal"
         size = experiment.samples if universal else max(BLOCK // each, 1)
         for start in range(experiment.start, experiment.stop, size):

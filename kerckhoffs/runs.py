@@ -5,6 +5,7 @@
     <folder>/rows/<block>-<hash>.csv.gz    the rows of one block, named by their SHA-256
     <folder>/sessions.jsonl                who worked on it when: one line for each time that it was begun or resumed
     <folder>/.lock                         held by the process that writes
+    <folder>/.app                          in a run of the app's alone: touched when somebody looks at the run
 
 A block is written whole or not at all, under its name only when it is on the disk, so a run may be killed at any
 moment and goes on where it was. Nothing is ever overwritten. What cannot be read back as it was written is named, and
@@ -18,7 +19,9 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+import shutil
+import time
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,7 +39,8 @@ from kerckhoffs.evaluate import COLUMNS, Samples
 from kerckhoffs.experiments import BLOCK, Block, Experiment
 
 FORMAT = "kerckhoffs-run-1"
-MANIFEST, SAMPLES, SESSIONS, ROWS, LOCK = "manifest.json", "samples.npz", "sessions.jsonl", "rows", ".lock"
+MANIFEST, SAMPLES, SESSIONS, ROWS = "manifest.json", "samples.npz", "sessions.jsonl", "rows"
+LOCK, APP = ".lock", ".app"
 SHARD = re.compile(r"(\d{6,})-([0-9a-f]{16})\.csv\.gz")
 ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{16}")
 
@@ -82,9 +86,17 @@ class Run:
         return experiments.blocks(self.experiments, self.cards)
 
     def shards(self) -> dict[int, Path]:
-        """The files of the blocks that are done, by number."""
+        """The files of the blocks that are done, by number.
+
+        Raises:
+            FileRefused: if they cannot be listed, or a block is there twice.
+        """
         found: dict[int, Path] = {}
-        for path in sorted((self.folder / ROWS).iterdir()):
+        try:
+            paths = sorted((self.folder / ROWS).iterdir())
+        except OSError as error:
+            raise FileRefused(f"cannot read {self.folder / ROWS}: {error.strerror}") from error
+        for path in paths:
             if match := SHARD.fullmatch(path.name):
                 number = int(match[1])
                 if number in found:
@@ -211,7 +223,7 @@ class _Joined(io.RawIOBase):
 
 def home() -> Path:
     """Where runs are kept: in the user's folder (keys.home)."""
-    return keys.home() / "runs"
+    return keys.home().absolute() / "runs"
 
 
 def create(
@@ -232,11 +244,13 @@ def create(
         uploaded: what experiments on the split "uploaded" are about.
 
     Raises:
-        ValueError: naming what is wrong with an experiment.
+        ValueError: naming what is wrong with an experiment; then nothing is written.
         FileRefused: if the folder is taken or cannot be written, or a model is missing.
     """
     cards = zoo.models(model_folder)
     experiments.check_models(what, cards)
+    for each in what:
+        experiments.check_samples(each, len(uploaded.names) if uploaded else None)
     names = sorted({name for experiment in what for name in experiment.models})
     id_ = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(8)}"
     path = Path(folder) if folder else home() / id_
@@ -281,6 +295,8 @@ def open_run(folder: str | Path) -> Run:
     """
     path = Path(folder)
     manifest = read_manifest(path)
+    if not (path / ROWS).is_dir():
+        raise FileRefused(f"{path} has a manifest, but no folder {ROWS}: there is no run to go on with")
     try:
         if manifest["format"] != FORMAT or manifest["block"] != BLOCK:
             raise ValueError(
@@ -320,6 +336,41 @@ def find(id_: str) -> Run:
     if not ID.fullmatch(id_) or not (home() / id_).is_dir():
         raise FileRefused("there is no such run")
     return open_run(home() / id_)
+
+
+def mark(run: Run) -> None:
+    """Make a run one of the app's, which `prune` deletes some day."""
+    with suppress(OSError):
+        (run.folder / APP).touch()
+
+
+def seen(run: Run) -> None:
+    """Note that somebody looks at a run, if it is one of the app's."""
+    with suppress(OSError):
+        os.utime(run.folder / APP)
+
+
+def prune(*, days: float, newest: int, keep: Container[str] = ()) -> None:
+    """Delete the app's runs in the user's folder that nobody has looked at for so many days, or that are too many.
+
+    Args:
+        newest: how many may stay, those that were looked at last.
+        keep: ids of runs that stay whatever their age; those that a process is writing do too.
+    """
+    looked: dict[Path, float] = {}
+    for path in home().glob(f"*/{APP}"):
+        with suppress(OSError):  # gone since
+            looked[path.parent] = path.stat().st_mtime
+    begin = time.time() - days * 24 * 3600
+    for number, folder in enumerate(sorted(looked, key=looked.__getitem__, reverse=True)):
+        if (number >= newest or looked[folder] < begin) and folder.name not in keep:
+            remove(folder)
+
+
+def remove(folder: Path) -> None:
+    """Delete a run, unless a process is writing to it."""
+    with suppress(Timeout, OSError), FileLock(folder / LOCK).acquire(timeout=0):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -29,10 +29,11 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         GROUP, and: samples, examples; clean_error, attacked_error and attacked_error_8bit over all examples;
-        attack_success, turned wrong among those right before; crafted_success, the share that did on the crafted-on
-        model what it was to do; transfer, turned wrong on the evaluated model among the ones that did; each with
-        <name>_low and <name>_high, the ends of its 95 % interval; median_l0, median_l2 and median_linf, where an
-        example that failed on the crafted-on model counts as infinite. A share of nothing is NaN.
+        attack_success, turned wrong, into any class, among those right before; crafted_success, the share that did on
+        the crafted-on model what it was to do; transfer, turned wrong on the evaluated model among those that did and
+        were right before; each with <name>_low and <name>_high, the ends of its 95 % interval; median_l0, median_l2
+        and median_linf, where an example that failed on the crafted-on model counts as infinite. A share of nothing
+        is NaN.
     """
     lines = []
     for key, group in rows.groupby(list(GROUP), observed=True, sort=False):
@@ -86,8 +87,8 @@ def interval(
         return share, *wilson(round(share * number), number, LEVEL)
     draw, drawn = np.random.default_rng(0), []
     for _ in range(RESAMPLES // AT_ONCE):
-        times = draw.multinomial(number, np.full(number, 1 / number), AT_ONCE)  # how often each sample is drawn
-        drawn.append((times @ hits) / (times @ size))
+        times = draw.integers(number, size=(AT_ONCE, number), dtype=np.int32)  # the samples that are drawn
+        drawn.append(hits[times].sum(1) / size[times].sum(1))
     low, high = np.quantile(drawn, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return share, float(low), float(high)
 

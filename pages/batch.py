@@ -22,7 +22,8 @@ def new_batch() -> None:
     evaluated = len(chosen.experiments[0].evaluated_on)
     button, words = st.columns([1, 4], vertical_alignment="center")
     words.markdown(
-        f"**{examples} examples**, each shown to {evaluated} {'models' if evaluated > 1 else 'model'}: "
+        f"**{examples} {'examples' if examples > 1 else 'example'}**, each shown to {evaluated} "
+        f"{'models' if evaluated > 1 else 'model'}: "
         f"**{duration(taken)}** on one core, if no other batch waits before it."
     )
     if button.button("Start", type="primary", icon=":material/play_arrow:", width="stretch", key="batch_start_button"):

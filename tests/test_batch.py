@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import sys
 import time
 import zipfile
@@ -127,6 +128,43 @@ def test_one_session_has_a_few_runs_at_a_time(monkeypatch):
     work.close()
 
 
+def test_a_batch_that_is_refused_leaves_nothing_and_one_that_is_stopped_stays(monkeypatch, kerckhoffs_home):
+    play_process(monkeypatch, SLEEP)
+    app = opened(PAGE)
+    app.session_state["owner_of_runs"] = "someone"
+    mine = [begun() for _ in range(runner.A_SESSION)]
+    for run in mine:
+        runner.runner().start(run, "someone")
+    click(app, "batch_start_button")
+    assert "3 of your batches are running or waiting already" in words(app.error)
+    assert {path.name for path in (kerckhoffs_home / "runs").iterdir()} == {run.id for run in mine}
+
+
+def test_old_runs_of_the_app_are_deleted_but_none_that_is_at_work_and_none_of_a_command_line(monkeypatch):
+    play_process(monkeypatch, SLEEP)
+    monkeypatch.setattr(runner, "MOST", 3)
+    work, (looked_at, new, newer, waits, written, old, command_lines) = Runner(), [begun() for _ in range(7)]
+    for run, days in ((newer, 1), (new, 2), (waits, 3), (written, 4), (old, 31), (looked_at, 31)):
+        runs.mark(run)
+        moment = time.time() - days * 24 * 3600
+        os.utime(run.folder / runs.APP, (moment, moment))
+    runs.seen(looked_at)
+    runs.seen(command_lines)
+
+    def gone():
+        work.prune()
+        return [run for run in (looked_at, newer, new, waits, written, old, command_lines) if not run.folder.exists()]
+
+    work.start(waits)
+    with written.writing():
+        assert gone() == [old]
+    work.close()
+    until(lambda: not work.status(waits).busy)
+    assert gone() == [waits, written, old]
+    monkeypatch.setattr(runner, "DAYS", 1.5)
+    assert gone() == [new, waits, written, old]
+
+
 def test_a_process_that_does_not_stop_is_ended_by_force(monkeypatch, tmp_path):
     monkeypatch.setattr(runner, "PATIENCE", 0.3)
     deaf = tmp_path / "deaf"
@@ -166,6 +204,8 @@ def test_a_run_that_another_process_writes_is_not_called_stopped():
 def test_grids_that_are_too_large_or_too_long_are_refused_with_a_sentence():
     with pytest.raises(ValueError, match="this makes 101000 examples, more than the 100000 that are made here"):
         batch_estimate.estimate([fgsm(seed=seed, stop=1000) for seed in range(101)])
+    with pytest.raises(ValueError, match="this makes 1001 combinations of attack, model, targets and seed, more than"):
+        batch_estimate.estimate([fgsm(seed=seed, stop=1) for seed in range(1001)])
     with pytest.raises(ValueError, match="hours, more than the 24 hours that are spent here"):
         batch_estimate.estimate([fgsm(attack="zoo", seed=seed, stop=1000) for seed in range(50)])
 
@@ -195,7 +235,10 @@ def test_the_page_says_how_much_it_is_and_starts_a_run_that_its_address_names(mo
     play_process(monkeypatch, SLEEP)
     app = opened(PAGE)
     app.number_input(key="batch_count").set_value(20).run()
-    app.text_input(key="batch_fgsm_further_epsilon").set_value("0.1, 0.2").run()
+    app.text_input(key="batch_fgsm_further_epsilon").set_value("0,1").run()
+    assert "The values of epsilon: 0.3 · 0.0 · 1.0" in words(app.caption)
+    app.text_input(key="batch_fgsm_further_epsilon").set_value("0.1, 0.2, 0.10, 0.3").run()
+    assert "The values of epsilon: 0.3 · 0.1 · 0.2" in words(app.caption)
     assert "**60 examples**, each shown to 2 models: **about " in words(app.markdown)
     click(app, "batch_start_button")
     assert list(address(app)) == ["run"]
@@ -246,10 +289,11 @@ def test_what_does_not_go_together_is_a_sentence():
     assert "epsilon must be between 0 and 1, but is nan" in words(app.error)
 
 
-def test_a_grid_that_is_too_large_cannot_be_started():
+def test_a_grid_that_is_too_large_cannot_be_started_and_is_not_even_built(monkeypatch):
     app = opened(PAGE)
     app.number_input(key="batch_count").set_value(1000).run()
     app.number_input(key="batch_seeds").set_value(10).run()
+    monkeypatch.setattr(experiments, "grid", None)
     app.multiselect(key="batch_targets").set_value(list(experiments.TARGETS)).run()
     assert "this makes 120000 examples, more than the 100000" in words(app.error)
     assert not [button for button in app.button if button.key == "batch_start_button"]
@@ -273,6 +317,34 @@ def test_an_address_that_names_no_run_is_a_sentence_and_the_choices(run):
     assert "each shown to" in words(app.markdown)
 
 
+def without_rows(run):
+    (run.folder / runs.ROWS).rmdir()
+
+
+def of_other_models(run):
+    path = run.folder / runs.MANIFEST
+    manifest = json.loads(path.read_text())
+    manifest["models"][KEYED]["sha256"] = "0" * 64
+    path.write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize(
+    ("become", "reason"),
+    [(without_rows, "no folder rows"), (of_other_models, f"the model {KEYED} has changed since the run")],
+)
+def test_a_run_that_cannot_be_read_is_named_by_its_id_and_leaves_the_session_free(become, reason, kerckhoffs_home):
+    run = begun()
+    become(run)
+    app = shown(run)
+    assert reason in words(app.warning)
+    assert run.id in words(app.warning)
+    assert str(kerckhoffs_home) not in words(app.warning)
+    assert "each shown to" in words(app.markdown)
+    app.run()
+    assert not app.warning
+    assert "each shown to" in words(app.markdown)
+
+
 def shown(run):
     """The page at the address of a run."""
     app = opened(PAGE)
@@ -291,6 +363,10 @@ def test_a_finished_run_is_counted_and_every_table_names_both_models():
     pd.testing.assert_frame_equal(summary, expected, check_dtype=False)
     assert {"crafted on", "evaluated on"} <= set(summary.columns) & set(rows.columns)
     assert len(rows) == 2 * 2 * 20
+    assert "**Transfer**: turned wrong, of those that were right before and had crafted-on success" in words(
+        app.caption
+    )
+    assert "`success` says whether the evaluated model reads the target" in words(app.caption)
     assert len(app.get("plotly_chart")) == 1
     assert "evaluated on the keyed classifier mnist-table1-keyed" in words(app.markdown)
     assert "evaluated on the classical classifier mnist-table1-classical" in words(app.markdown)
@@ -307,11 +383,13 @@ def test_a_run_that_is_not_done_shows_what_there_is():
     assert app.dataframe[0].value["examples"].tolist() == [64, 64]
 
 
-def test_a_run_whose_rows_are_damaged_is_a_sentence():
+def test_a_run_whose_rows_are_damaged_is_a_sentence(kerckhoffs_home):
     run = finished()
     [path] = run.shards().values()
     path.write_bytes(b"no rows")
-    assert "is damaged" in words(shown(run).error)
+    said = words(shown(run).error)
+    assert f"{run.id}/rows/{path.name} is damaged" in said
+    assert str(kerckhoffs_home) not in said
 
 
 def test_a_session_never_sees_the_run_of_another(monkeypatch):
@@ -428,6 +506,21 @@ def test_the_good_images_of_a_zip_are_taken_and_the_bad_ones_named_with_their_re
     run = runs.find(address(app)["run"])
     assert run.uploaded.names == ("1/a.png", "1/b.png")
     assert run.uploaded.labels.tolist() == [1, 1]
+
+
+def test_a_zip_that_is_removed_is_not_used_any_more_and_one_that_is_not_stays():
+    app = with_zip(packed(**{"1__a": png(), "1__bad": b"no image"}))
+    assert "**1** image is used, **1** file is left out:" in words(app.caption)
+    assert f"A run keeps its images on the server, {runner.KEPT}." in words(app.caption)
+    app.switch_page("pages/classifiers.py").run()
+    app.switch_page(PAGE).run()
+    assert "**1** image is used" in words(app.caption)
+    app.file_uploader[0].set_value(("set.zip", packed(**{"1__a": png(), "1__b": png()}), "application/zip")).run()
+    assert "**2** images are used." in words(app.caption)
+    app.file_uploader[0].set_value([]).run()
+    assert not app.exception
+    assert "are used" not in words(app.caption)
+    assert "Upload a zip" in words(app.info)
 
 
 @pytest.mark.parametrize("content", [b"no zip", packed(none__a=png()), b"PK\x05\x06" + b"\0" * 18])

@@ -95,6 +95,48 @@ def test_bad_arguments_end_with_status_2_and_one_line(arguments, sentence, capsy
     assert sentence in error
 
 
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (["--workers=0"], "workers must be between 1 and 1024, but is 0"),
+        (["--engine=steam"], "unknown engine 'steam'; choose one of: local, ray"),
+        (["--stop=1001"], "there are 1000 samples in test, so stop cannot be 1001"),
+        (["--split=validation", "--stop=5001"], "there are 5000 samples in validation, so stop cannot be 5001"),
+        (["--split=uploaded"], "choose one of: test, test-full, train, validation"),
+        (["--attack=universal", "--stop=1000"], "but only 0 are left; evaluate fewer"),
+        (["--csv=."], ". is a folder; name a file in it"),
+        (["--csv=run"], "run is going to be a folder; name another file"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_there_is_a_run(wrong, sentence, tmp_path, capsys, monkeypatch, at_once):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["evaluate", *GRID, "--out=run", *wrong]) == 2
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_engine_that_is_not_installed_is_refused_before_there_is_a_run(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(engines, "find_spec", lambda name: None)
+    assert cli.main(["table3", "--rows=mnist-cw_l2", "--engine=ray", f"--out={tmp_path / 'run'}"]) == 2
+    assert 'the engine ray needs the package: pip install "ray[default]"' in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_attacks_are_listed_with_commas_or_repeated_and_count_once(tmp_path, at_once):
+    more = ["--attack=fgsm:epsilon=0.1,otcm", "--attack=fgsm:epsilon=0.20", "--seed=0", "--seed=0"]
+    assert cli.main(["evaluate", *GRID, *more, f"--out={tmp_path / 'run'}"]) == 0
+    summary = pd.read_csv(tmp_path / "run" / "summary.csv")
+    assert summary["examples"].tolist() == [5] * 6
+    assert summary["attack"].tolist() == ["fgsm"] * 4 + ["otcm"] * 2
+
+
+def test_a_row_of_table3_that_is_named_twice_counts_once(tmp_path, at_once):
+    rows = ["--rows=mnist-cw_l2,mnist-cw_l2", "--samples=3", f"--out={tmp_path / 'run'}"]
+    assert cli.main(["table3", *rows]) == 0
+    (line,) = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert line["examples"] == 3
+
+
 def test_table3_sets_the_papers_figures_beside_ours(tmp_path, capsys, at_once):
     assert cli.main(["table3", "--rows=mnist-cw_l2", "--samples=3", f"--out={tmp_path / 'run'}"]) == 0
     assert "MNIST, Carlini-Wagner l2" in capsys.readouterr().out

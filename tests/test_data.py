@@ -155,7 +155,13 @@ def test_an_unknown_split_is_refused_with_its_name():
 def test_the_splits_are_the_papers_positions_of_the_full_sets(positions, dataset, split, expected):
     images, labels = data.load(dataset, split)
     assert labels.tolist() == list(expected)
+    assert len(labels) == data.SIZES[split]
     assert torch.equal(images.flatten(), (labels % 256).float() / 255)
+
+
+def test_every_split_has_its_size():
+    assert data.SIZES.keys() == data.SPLITS.keys()
+    assert len(data.load("mnist")[1]) == data.SIZES["test"]
 
 
 def test_indices_count_from_the_start_of_the_split(positions):

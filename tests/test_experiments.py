@@ -49,6 +49,16 @@ def test_a_grid_is_the_product_of_its_lists():
     assert all(each.evaluated_on == (KEYED,) and each.samples == 9 for each in grid)
 
 
+def test_the_same_experiment_is_in_a_grid_once_and_the_order_stays():
+    attacks = [("pgd", {}), ("fgsm", {"epsilon": 0.1}), ("pgd", {}), ("fgsm", {"epsilon": 0.10}), ("fgsm", {})]
+    grid = experiments.grid(attacks, [CLASSICAL, CLASSICAL], [KEYED], targets=["random", "random"], seeds=[2, 1, 2])
+    assert [(each.attack, dict(each.options), each.seed) for each in grid] == [
+        (attack, options, seed)
+        for attack, options in (("pgd", {}), ("fgsm", {"epsilon": 0.1}), ("fgsm", {}))
+        for seed in (2, 1)
+    ]
+
+
 def test_an_empty_grid_is_refused():
     with pytest.raises(ValueError, match="nothing to evaluate"):
         experiments.grid([], [CLASSICAL], [KEYED])

@@ -184,6 +184,16 @@ def test_a_folder_without_a_run_is_refused(tmp_path):
         runs.open_run(tmp_path)
 
 
+def test_a_folder_without_rows_is_refused_and_left_as_it_is(run):
+    (run.folder / runs.ROWS).rmdir()
+    before = sorted(run.folder.iterdir())
+    with pytest.raises(FileRefused, match="no folder rows: there is no run to go on with"):
+        runs.open_run(run.folder)
+    with pytest.raises(FileRefused, match=r"cannot read .*rows: No such file"):
+        run.shards()
+    assert sorted(run.folder.iterdir()) == before
+
+
 def test_a_folder_that_is_taken_is_refused(tmp_path):
     (tmp_path / "something").write_text("mine")
     with pytest.raises(FileRefused, match="is not empty"):

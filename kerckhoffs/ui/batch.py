@@ -13,6 +13,7 @@ from kerckhoffs.evaluate import Samples
 from kerckhoffs.experiments import TARGETS, UPLOADED, Experiment
 from kerckhoffs.plots_runs import BUDGETS
 from kerckhoffs.ui import controls
+from kerckhoffs.ui.batch_estimate import check_size
 from kerckhoffs.ui.batch_zip import uploaded
 from kerckhoffs.ui.page import panel
 
@@ -60,6 +61,9 @@ def choose() -> Chosen | None:
         if missing:
             st.info(f"Choose {words}.", icon=":material/checklist:")
             return None
+    lines = len(attacks) * len(crafted_on) * number
+    of_a_sample = sum(experiments.examples_of_a_sample(rule, dataset) for rule in targets)
+    check_size(lines * len(targets), lines * of_a_sample * (stop - start))  # building it would take long
     what = experiments.grid(
         attacks,
         crafted_on,
@@ -168,14 +172,18 @@ def _further(attack: Attack, options: Mapping[str, Any]) -> list[dict[str, Any]]
             help=f"The attack runs once more with each; a figure then shows the error against {name}.",
             **KEPT,
         )
+        values = [options[option.name]]
         for part in filter(None, (each.strip() for each in text.split(","))):
             try:
                 value = option.type(part)
             except ValueError:
                 raise ValueError(f"further values of {name} are numbers with commas, but one is {part!r}") from None
             option.check(value)
-            if value != options[option.name]:
-                found.append(dict(options) | {option.name: value})
+            if value not in values:
+                values.append(value)
+        found += [dict(options) | {option.name: value} for value in values[1:]]
+        if text.strip():
+            st.caption(f"The values of {name}: {' · '.join(map(str, values))}")
     return found
 
 
@@ -209,7 +217,7 @@ def _rules() -> str:
     return "\n".join(f"- **{name}**: {words}" for name, words in TARGETS.items())
 
 
-def command(what: Sequence[Experiment], zip_name: str = "samples.zip") -> str:
+def command(what: Sequence[Experiment]) -> str:
     """How the same is run on a command line, where `what` is a grid."""
     attacks = dict.fromkeys(
         ":".join([each.attack, *(f"{name}={str(value).lower()}" for name, value in each.options.items())])
@@ -224,5 +232,5 @@ def command(what: Sequence[Experiment], zip_name: str = "samples.zip") -> str:
     parts = ["python -m kerckhoffs evaluate", *(f"--attack {attack}" for attack in attacks)]
     parts += [f"--{name} {','.join(values)}" for name, values in lists.items()]
     parts += [f"--seed {seed}" for seed in dict.fromkeys(each.seed for each in what)]
-    parts += [f"--zip {zip_name}"] if one.split == UPLOADED else [f"--start {one.start}", f"--stop {one.stop}"]
+    parts += ["--zip samples.zip"] if one.split == UPLOADED else [f"--start {one.start}", f"--stop {one.stop}"]
     return " ".join(parts)

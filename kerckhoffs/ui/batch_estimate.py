@@ -1,18 +1,17 @@
 """How long a run will take, before it is begun: a measured gradient, times what each attack takes of them."""
 
 import time
-from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import streamlit as st
 import torch
 
-from kerckhoffs import costs, experiments, zoo
-from kerckhoffs.experiments import BLOCK, Experiment
+from kerckhoffs import costs, zoo
+from kerckhoffs.experiments import BLOCK, Experiment, examples_of_a_sample
 from kerckhoffs.ui.play import model, samples
 
-MAX_EXAMPLES = 100_000
+MAX_EXPERIMENTS, MAX_EXAMPLES = 1000, 100_000
 MAX_HOURS = 24
 STARTING = 8.0  # seconds until a process has loaded everything
 REPEATS = 3
@@ -36,6 +35,23 @@ def gradient_seconds(model_id: str) -> float:
         return one.submit(measure).result()
 
 
+def check_size(experiments: int, examples: int) -> None:
+    """Refuse a grid that is too large to be built and run here.
+
+    Raises:
+        ValueError: naming how much it is.
+    """
+    for number, most, words in (
+        (examples, MAX_EXAMPLES, "examples"),
+        (experiments, MAX_EXPERIMENTS, "combinations of attack, model, targets and seed"),
+    ):
+        if number > most:
+            raise ValueError(
+                f"this makes {number} {words}, more than the {most} that are made here; choose fewer attacks, models, "
+                "targets, seeds or samples, or use the command line"
+            )
+
+
 def estimate(what: Sequence[Experiment]) -> tuple[int, float]:
     """How many examples some experiments are, and how many seconds one core takes for them, roughly.
 
@@ -43,24 +59,18 @@ def estimate(what: Sequence[Experiment]) -> tuple[int, float]:
         ValueError: if that is more than is done here.
     """
     cards = zoo.models()
-    examples_of = Counter[int]()  # by the experiment's number
-    for block in experiments.blocks(what, cards):
-        examples_of[block.experiment] += block.examples
-    examples = examples_of.total()
-    if examples > MAX_EXAMPLES:
-        raise ValueError(
-            f"this makes {examples} examples, more than the {MAX_EXAMPLES} that are made here; choose fewer attacks, "
-            "models, targets, seeds or samples, or use the command line"
-        )
+    examples = [each.samples * examples_of_a_sample(each.targets, cards[each.crafted_on].dataset) for each in what]
+    check_size(len(what), sum(examples))
     taken = STARTING + sum(
-        costs.work(each, examples_of[number]) * gradient_seconds(each.crafted_on) for number, each in enumerate(what)
+        costs.work(each, number) * gradient_seconds(each.crafted_on)
+        for each, number in zip(what, examples, strict=True)
     )
     if taken > 3600 * MAX_HOURS:
         raise ValueError(
             f"this takes {duration(taken)}, more than the {MAX_HOURS} hours that are spent here; choose fewer samples "
             "or weaker options, or use the command line with more workers"
         )
-    return examples, taken
+    return sum(examples), taken
 
 
 def duration(taken: float) -> str:

@@ -64,9 +64,11 @@ def table(counted: pd.DataFrame) -> None:
         alt="Summary: an attack, what it was crafted on and evaluated on, and shares in percent with intervals",
     )
     st.caption(
-        "Percent with 95 % intervals. Clean and attacked error count all examples; attack success those right "
-        "before; transfer those of them that also worked on the crafted-on model. An attack that fails where it was "
-        "crafted says nothing about another. Medians count failures as infinite."
+        "Percent with 95 % intervals. **Clean** and **attacked error**: read wrong before and after the attack, of all "
+        "examples. **Attack success**: turned wrong, into any class, of those right before. **Crafted-on success**: "
+        "did what they were made to do on the crafted-on model, of all; with a target, that is to be read as the "
+        "target. **Transfer**: turned wrong, of those that were right before and had crafted-on success. An attack "
+        "that fails where it was crafted says nothing about another model. Medians count failures as infinite."
     )
 
 
@@ -132,7 +134,10 @@ def downloads(run: Run, counted: pd.DataFrame, draw: Callable[[], Figures]) -> N
             st.download_button(
                 label, content, file_name, kind, on_click="ignore", icon=":material/download:", key=f"batch_{label}"
             )
-    st.caption("The same on a command line:")
+    st.caption(
+        "In the rows, `success` says whether the evaluated model reads the target, or any wrong class where there is "
+        "no target. The same on a command line:"
+    )
     st.code(run.command, language="bash", wrap_lines=True)
 
 

@@ -1,5 +1,6 @@
 """A run on the page: found by the address, started, watched while it works, stopped and resumed."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -11,7 +12,7 @@ from kerckhoffs.checks import FileRefused
 from kerckhoffs.runs import Run
 from kerckhoffs.ui.batch_estimate import duration
 from kerckhoffs.ui.page import sentences
-from kerckhoffs.ui.runner import Status, runner
+from kerckhoffs.ui.runner import KEPT, Status, runner
 
 POLL_SECONDS = 1.0
 WORDS = {
@@ -26,14 +27,25 @@ WORDS = {
 
 
 def begin(run: Run, key: str) -> None:
-    """Start a run, or go on with it, and put its id into the address.
+    """Start a new run, put its id into the address, and delete old ones.
 
     Args:
         key: the page's place in the session for the run that it shows.
 
     Raises:
-        ValueError: if too much is running already.
+        ValueError: if too much is running already; then the run is deleted.
     """
+    runs.mark(run)
+    try:
+        _start(run, key)
+    except ValueError:
+        runs.remove(run.folder)
+        raise
+    runner().prune()
+
+
+def _start(run: Run, key: str) -> None:
+    """Start a run, or go on with it, and put its id into the address."""
     state: Any = st.session_state
     runner().start(run, state.setdefault("owner_of_runs", uuid4().hex))
     state[key] = run.id
@@ -55,13 +67,20 @@ def shown(key: str) -> Run | None:
         return None
     try:
         run = runs.find(state[key])
+        runner().status(run)  # refuses what cannot be watched, as after a model was trained anew
     except FileRefused as error:
         leave(key)
-        st.warning(f"The address's run was refused: {error}.", icon=":material/link_off:")
+        st.warning(f"The address's run was refused: {_by_id(error)}.", icon=":material/link_off:")
         return None
+    runs.seen(run)
     if st.query_params.to_dict() != {"run": run.id}:
         st.query_params.from_dict({"run": run.id})
     return run
+
+
+def _by_id(reason: object) -> str:
+    """A reason that names runs by their ids alone: where they lie on the server is for nobody to read."""
+    return str(reason).replace(f"{runs.home()}{os.sep}", "")
 
 
 def watch(run: Run, key: str, show: Callable[[Run, Status], None], another: str) -> None:
@@ -81,14 +100,17 @@ def _watch(run: Run, key: str, show: Callable[[Run, Status], None], another: str
         if polling and not status.busy:
             st.rerun()  # draw the whole page once more, without polling
         _bar(run, status, key, another)
-        show(run, status)
+        try:
+            show(run, status)
+        except FileRefused as error:
+            raise FileRefused(_by_id(error)) from error
 
 
 def _bar(run: Run, status: Status, key: str, another: str) -> None:
     """The progress, and the buttons that go with it."""
     words = "Starting" if status.state == "running" and status.done == 0 else WORDS[status.state]
     if status.state == "failed":
-        st.error(f"{words}: {status.error}. What is done is kept.", icon=":material/error:")
+        st.error(f"{words}: {_by_id(status.error)}. What is done is kept.", icon=":material/error:")
     left = f", {duration(status.seconds_left)} left" if status.seconds_left is not None else ""
     st.progress(status.done / status.total, f"{words}: {status.done} of {status.total} examples{left}.")
     with st.container(horizontal=True, gap="small"):
@@ -104,9 +126,12 @@ def _bar(run: Run, status: Status, key: str, another: str) -> None:
         if status.state in ("stopped", "failed") and st.button(
             "Resume", key=f"{key}_resume", icon=":material/play_arrow:", type="primary"
         ):
-            begin(run, key)
+            _start(run, key)
             st.rerun()
         if st.button(another, key=f"{key}_new", icon=":material/add:"):
             leave(key)
             st.rerun()
-    st.caption("The address of this page is this run: it can be closed and opened again. Who has the address sees it.")
+    st.caption(
+        "The address of this page is this run: it can be closed and opened again. Who has the address can see the run, "
+        f"stop it and resume it. It is kept {KEPT}."
+    )

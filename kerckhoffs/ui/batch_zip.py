@@ -8,26 +8,28 @@ import streamlit as st
 
 from kerckhoffs.data import DATASETS
 from kerckhoffs.evaluate import Samples
+from kerckhoffs.ui.runner import KEPT
 from kerckhoffs.uploads import Uploaded, read_zip
 
 SHOWN = 200  # refused files in the table
 
 
 def uploaded(dataset: str) -> Samples | None:
-    """Ask for a zip; returns the samples of the newest one, None if there is none for this set.
+    """Ask for a zip; returns the samples of the newest one, None if there is none for this set or it was removed.
 
     Raises:
         FileRefused: if it is no zip, or nothing in it can be used.
     """
     state: Any = st.session_state
+    kept = f"batch_uploaded_{dataset}"
     file = st.file_uploader(
         "Zip of images",
         type=["zip"],
         key=f"batch_zip_{dataset}",
         help=f"Labels are the names of folders, 3/a.png, or of a CSV file in the zip with two columns, file and label. "
         f"Classes: {', '.join(DATASETS[dataset].classes)}.",
+        on_change=lambda: state.pop(kept, None),  # removed or replaced; a visit to another page changes nothing
     )
-    kept = f"batch_uploaded_{dataset}"
     if file is not None:
         content = file.getvalue()
         digest = hashlib.sha256(content).hexdigest()
@@ -47,7 +49,8 @@ def uploaded(dataset: str) -> Samples | None:
 def _say(read: Uploaded) -> None:
     """What is used, and what is not and why."""
     good, bad = len(read.names), len(read.refused)
-    st.caption(f"**{good}** images are used{f', **{bad}** files are left out:' if bad else '.'}")
+    left_out = f", **{bad}** {'files are' if bad > 1 else 'file is'} left out:" if bad else "."
+    st.caption(f"**{good}** {'images are' if good > 1 else 'image is'} used{left_out}")
     if bad:
         table = pd.DataFrame(read.refused[:SHOWN], columns=["file", "left out because"])
         st.dataframe(
@@ -55,3 +58,4 @@ def _say(read: Uploaded) -> None:
         )
     if bad > SHOWN:
         st.caption(f"The first {SHOWN} are shown.")
+    st.caption(f"A run keeps its images on the server, {KEPT}.")

@@ -18,7 +18,7 @@ from typing import Literal
 
 import streamlit as st
 
-from kerckhoffs import costs
+from kerckhoffs import costs, runs
 from kerckhoffs.runs import Run
 from kerckhoffs.ui.page import ROOT
 
@@ -28,6 +28,8 @@ A_SESSION = 3  # of both
 PATIENCE = 30.0  # seconds from the wish to stop to the end by force, which costs a block at most
 NICENESS = 10  # the pages come first
 REMEMBERED = 100  # ended attempts
+DAYS, MOST = 30, 200  # that a run of the app's is kept after somebody looked at it, and how many are kept
+KEPT = f"until nobody has opened it for {DAYS} days, or {MOST} others were opened since"
 
 State = Literal["waiting", "running", "stopping", "elsewhere", "stopped", "failed", "finished"]
 
@@ -160,6 +162,11 @@ class Runner:
         """Stop a run that was started here."""
         if attempt := self._attempts.get(run.id):
             attempt.stop()
+
+    def prune(self) -> None:
+        """Delete old runs, but none that is running or waiting."""
+        with self._lock:
+            runs.prune(days=DAYS, newest=MOST, keep={id_ for id_, each in self._attempts.items() if each.live})
 
     def close(self) -> None:
         """Stop all, as the app ends."""
