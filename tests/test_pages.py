@@ -167,6 +167,23 @@ def test_an_attack_that_breaks_off_is_a_sentence_and_can_be_run_again(monkeypatc
     assert "Run PGD" in labels(app.button)
 
 
+def test_an_attack_that_nobody_watched_is_called_stopped(monkeypatch):
+    left = threading.Event()
+    on_step = Job.on_step
+    monkeypatch.setattr(Job, "on_step", lambda job, step: left.wait(SECONDS) and on_step(job, step))
+    app = opened()
+    choose_attack(app, "pgd")
+    next(button for button in app.button if button.label.startswith("Run")).click().run()
+    app.switch_page("pages/classifiers.py").run()
+    monkeypatch.setattr(jobs, "ORPHANED_SECONDS", -1.0)  # long ago
+    left.set()
+    app.session_state["job"].wait_for_end(SECONDS)
+    app.switch_page("app.py").run()
+    assert not app.exception
+    assert "as nobody had watched it" in words(app.caption)
+    assert "Finished" not in words(app.caption)
+
+
 def test_an_attack_for_which_there_is_no_room_leaves_its_button(monkeypatch):
     monkeypatch.setattr(jobs, "WAITING", 0)
     app = opened()
