@@ -82,8 +82,12 @@ def test_with_the_key_the_defence_is_none_and_queries_need_no_key():
     assert "Queries were enough" in said(knowledge="black-box", attack="square", options=strong)
 
 
-def test_a_misread_clean_image_was_nothing_to_attack():
-    assert "nothing to attack" in said(label=3)
+@pytest.mark.parametrize("knowledge", ["gray-box", "white-box"])
+def test_a_clean_image_that_is_read_as_the_attack_wants_was_nothing_to_attack(knowledge):
+    for target in (None, 7):
+        words = said(label=3, target=target, knowledge=knowledge)
+        assert "read the clean image as 7 already: there was nothing to attack" in words
+        assert "works" not in words
 
 
 def test_a_target_that_is_missed_is_named():
