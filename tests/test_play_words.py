@@ -12,6 +12,7 @@ from kerckhoffs.knowledge import KNOWLEDGE
 from kerckhoffs.ui import keywork, play, scheme
 from kerckhoffs.ui.consequences import advice, consequence
 from kerckhoffs.ui.play import Experiment, compare, craft
+from tests.pages import choose_attack, opened, words
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -126,3 +127,13 @@ def test_only_a_few_pixels_are_followed_and_they_go_where_p_puts_them():
 def test_the_wrong_key_is_another_one():
     own = zoo.card("mnist-table1-keyed").key_fingerprint
     assert keywork.wrong_transform("mnist-table1-keyed").fingerprint != own
+
+
+@pytest.mark.usefixtures("fresh_caches")
+def test_the_key_at_work_says_whether_and_where_the_image_was_crafted():
+    app = opened()
+    assert "reads the clean image as **7**" in words(app.markdown)
+    app.segmented_control(key="key_picture").set_value("adversarial").run()
+    assert "reads what was crafted on the classical classifier as **" in words(app.markdown)
+    choose_attack(app, "cw_l2")
+    assert "reads the clean image as **7**" in words(app.markdown), "there is no example yet"
