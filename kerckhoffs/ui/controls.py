@@ -14,6 +14,7 @@ STRIP = 6  # thumbnails at a time
 ACCESS = ("gradients", "scores", "labels")  # in the order of the menu, the most first
 STRENGTHS = ("one step", "many steps", "smallest change", "one for all images")
 MAX_SEED = 999_999
+NO = {bool: "neither true nor false", int: "no whole number", float: "no number"}  # what an address's text is then
 
 
 def entry(label: str, registry: Mapping[str, Any], default: str, key: str, name: str) -> str:
@@ -110,10 +111,10 @@ def _reader(choice: Option) -> Callable[[str], Any]:
     """From an address's text to a value that the option allows."""
 
     def read(text: str) -> Any:
-        if choice.type is bool:
-            value: Any = {"true": True, "false": False}.get(text, text)
-        else:
-            value = choice.type(text[:30])
+        try:
+            value = {"true": True, "false": False}[text] if choice.type is bool else choice.type(text[:30])
+        except (KeyError, ValueError):
+            raise ValueError(f"{text[:30]!r} is {NO[choice.type]}") from None
         choice.check(value)
         return value
 
