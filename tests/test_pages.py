@@ -101,6 +101,8 @@ def test_a_thumbnail_chooses_its_sample_and_the_arrows_turn_the_strip():
     assert not app.exception
     assert app.session_state["mnist_sample"] != before
     assert label.startswith(f"Sample {app.session_state['mnist_sample']},")
+    strip = [button.label for button in app.button if button.key and button.key.startswith("mnist_thumb_")]
+    assert [each.endswith(", chosen") for each in strip] == [True] + [False] * (len(strip) - 1)
 
 
 def test_choosing_a_class_shows_a_sample_of_it():

@@ -38,6 +38,12 @@ def test_an_address_brings_the_whole_experiment_back():
     assert len(verdicts(app)) == 2
 
 
+def test_a_value_between_two_steps_of_its_slider_is_shown_as_it_is():
+    slider = opened(epsilon="0.195").slider(key="fgsm_epsilon")
+    assert slider.value == 0.195
+    assert slider.proto.format % slider.value == "0.195"
+
+
 def test_the_address_follows_what_is_chosen():
     app = opened()
     app.slider(key="fgsm_epsilon").set_value(0.2).run()
