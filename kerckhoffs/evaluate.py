@@ -110,8 +110,8 @@ class Verdict:
 
     @property
     def says_nothing(self) -> bool:
-        """Whether this is no evidence on the defence: not fooled, but the attack failed where it was crafted too."""
-        return not self.crafted_success and self.crafted_on != self.evaluated_on and not self.fooled
+        """Whether this is no evidence on the defence: not fooled, but the attack failed where it was crafted."""
+        return not self.crafted_success and not self.fooled
 
     def outcome(self) -> str:
         """One or two words: "fooled", "still right", "was wrong before", or "no evidence"."""

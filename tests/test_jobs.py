@@ -54,6 +54,7 @@ def test_a_stopped_job_ends_at_its_next_step_with_the_best_so_far():
     stopped.set()
     finish(job)
     assert job.stopped
+    assert not job.orphaned, "someone pressed the button"
     assert torch.equal(job.result(), PICTURE + 2)
 
 
@@ -93,8 +94,13 @@ def test_a_job_that_no_page_asks_after_stops_by_itself(monkeypatch):
     assert job.step.done == 1  # a page asks
     now[0] += jobs.ORPHANED_SECONDS - 1
     assert not job.on_step(step(2))
+    assert not job.stopped
     now[0] += 2
     assert job.on_step(step(3))
+    assert job.stopped, "it has not finished"
+    assert job.orphaned
+    assert job.step.done == 3  # a page asks again
+    assert job.on_step(step(4)), "what has stopped does not go on"
 
 
 def test_what_the_work_refuses_is_raised_to_the_page():

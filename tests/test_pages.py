@@ -92,9 +92,12 @@ def test_epsilon_0_fools_nobody_and_is_called_no_evidence():
     app = opened()
     app.slider(key="fgsm_epsilon").set_value(0.0).run()
     assert not app.error
-    assert "still read as" in words(app.success)
-    assert "No evidence" in words(app.warning)
-    assert "says nothing about the defence" in words(app.warning)
+    assert not app.success
+    assert len(app.warning) == 2
+    for verdict in app.warning:
+        assert "No evidence" in verdict.value
+        assert "still read as" in verdict.value
+        assert "says nothing about the defence" in verdict.value
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "fashion-mnist"])
@@ -125,6 +128,8 @@ def test_a_thumbnail_chooses_its_sample_and_the_arrows_turn_the_strip():
     assert not app.exception
     assert app.session_state["mnist_sample"] != before
     assert label.startswith(f"Sample {app.session_state['mnist_sample']},")
+    strip = [button.label for button in app.button if button.key and button.key.startswith("mnist_thumb_")]
+    assert [each.endswith(", chosen") for each in strip] == [True] + [False] * (len(strip) - 1)
 
 
 def test_choosing_a_class_shows_a_sample_of_it():
@@ -192,6 +197,23 @@ def test_an_attack_that_breaks_off_is_a_sentence_and_can_be_run_again(monkeypatc
     assert "the model fell asleep" in words(app.error)
     assert "Broke off" in words(app.caption)
     assert "Run PGD" in labels(app.button)
+
+
+def test_an_attack_that_nobody_watched_is_called_stopped(monkeypatch):
+    left = threading.Event()
+    on_step = Job.on_step
+    monkeypatch.setattr(Job, "on_step", lambda job, step: left.wait(SECONDS) and on_step(job, step))
+    app = opened()
+    choose_attack(app, "pgd")
+    next(button for button in app.button if button.label.startswith("Run")).click().run()
+    app.switch_page("pages/classifiers.py").run()
+    monkeypatch.setattr(jobs, "ORPHANED_SECONDS", -1.0)  # long ago
+    left.set()
+    app.session_state["job"].wait_for_end(SECONDS)
+    app.switch_page("app.py").run()
+    assert not app.exception
+    assert "as nobody had watched it" in words(app.caption)
+    assert "Finished" not in words(app.caption)
 
 
 def test_an_attack_for_which_there_is_no_room_leaves_its_button(monkeypatch):

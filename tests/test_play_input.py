@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from PIL import Image
 
-from kerckhoffs import data
+from kerckhoffs import data, images
 from kerckhoffs.ui import pixels, strokes
 from tests.pages import address, opened, verdicts, words
 
@@ -147,6 +147,18 @@ def test_swapping_dark_and_light_can_be_overridden():
     assert not app.exception
     assert "as in the file" in words(app.caption)
     assert address(app)["upload"] != before
+
+
+def test_an_upload_is_decoded_once_and_the_next_one_again(monkeypatch):
+    decoded, read = [], images.read
+    monkeypatch.setattr(images, "read", lambda data, name: decoded.append(name) or read(data, name))
+    app = uploaded(png(digit()), "first.png")
+    first = address(app)["upload"]
+    app.slider(key="fgsm_epsilon").set_value(0.2).run()
+    assert decoded == ["first.png"]
+    app.file_uploader(key="file_1").set_value(("second.png", png(digit(1)), "image/png")).run()
+    assert decoded == ["first.png", "second.png"]
+    assert address(app)["upload"] != first
 
 
 @pytest.mark.parametrize("content", [b"", b"not a picture", random.Random(0).randbytes(3000), png(digit())[:200]])

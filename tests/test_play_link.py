@@ -1,12 +1,13 @@
 """The address of the Play page: it brings everything back, and nothing in it can break the page."""
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from kerckhoffs import zoo
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.keys import Key
 from kerckhoffs.ui import link
-from tests.pages import address, opened, run_and_wait, verdicts, words
+from tests.pages import ROOT, SECONDS, address, opened, run_and_wait, verdicts, words
 
 EXPERIMENT = {
     "set": "fashion-mnist",
@@ -35,6 +36,12 @@ def test_an_address_brings_the_whole_experiment_back():
     assert not app.warning
     run_and_wait(app)
     assert len(verdicts(app)) == 2
+
+
+def test_a_value_between_two_steps_of_its_slider_is_shown_as_it_is():
+    slider = opened(epsilon="0.195").slider(key="fgsm_epsilon")
+    assert slider.value == 0.195
+    assert slider.proto.format % slider.value == "0.195"
 
 
 def test_the_address_follows_what_is_chosen():
@@ -84,6 +91,39 @@ def test_a_hostile_value_is_one_sentence_and_the_default(name, value):
     assert f"The address's {name} was refused" in app.warning[0].value
     assert address(app).get(name) != value
     assert address(app)["epsilon"] == "0.15"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("epsilon", "abc", "'abc' is no number"),
+        ("iterations", "1.5", "'1.5' is no whole number"),
+        ("random_start", "yes", "'yes' is neither true nor false"),
+        ("loss", "x", "unknown loss 'x'"),
+    ],
+)
+def test_what_is_no_value_of_an_option_is_said_in_own_words(name, value, reason):
+    app = opened(attack="pgd", **{name: value})
+    assert app.warning[0].value.startswith(f"The address's {name} was refused: `{reason}")
+
+
+@pytest.mark.parametrize("value", ["![](//e.co/x.png)", "`![](//e.co/x.png)`", "[a](//e.co) https://e.co"])
+@pytest.mark.parametrize("name", ["set", "loss", "drawing"])
+def test_what_a_refused_value_quotes_is_shown_as_code_and_never_as_an_image_or_a_link(name, value):
+    shown = opened(attack="pgd", **{name: value}).warning[0].value
+    before, quoted, after = shown.split("`")
+    assert (before, after) == (f"The address's {name} was refused: ", ".")
+    assert "e.co" in quoted
+
+
+def test_another_page_that_reads_the_address_says_itself_what_it_refuses():
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=SECONDS)
+    app.query_params["epsilon"] = "abc"
+    app.switch_page("pages/batch.py").run()
+    assert not app.exception
+    assert "The address's epsilon was refused" in words(app.warning)
+    app.run()
+    assert not app.warning
 
 
 @pytest.mark.parametrize("name", ["drawing", "upload"])

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageFont
 
 from kerckhoffs import plots, zoo
 from kerckhoffs.attacks import ATTACKS
@@ -23,6 +23,8 @@ from tests.test_play_input import SEVEN
 from tests.test_play_words import experiment
 
 ROOT = Path(__file__).parent.parent
+SVG = "{http://www.w3.org/2000/svg}"
+WIDE, WIDE_AND_BOLD = (Path("/usr/share/fonts/truetype/dejavu") / f"DejaVuSans{end}.ttf" for end in ("", "-Bold"))
 QUICK = {"iterations": 3, "max_iterations": 3, "search_steps": 1, "passes": 1, "max_queries": 500, "population": 8}
 
 
@@ -71,15 +73,36 @@ def test_the_program_runs_on_its_own(tmp_path):
     assert done.stdout.count("evaluated on") == 2
 
 
-def test_the_figure_is_self_contained_and_names_both_models():
-    made = experiment()
-    root = ElementTree.fromstring(figure(made, compare(made, craft(made)(None))))
-    texts = " ".join(element.text for element in root.iter("{http://www.w3.org/2000/svg}text"))
-    assert "crafted on the classical classifier" in texts
-    assert "Evaluated on the keyed classifier" in texts
-    pictures = list(root.iter("{http://www.w3.org/2000/svg}image"))
+def figure_of(made):
+    """The figure of an experiment whose attack left the image as it was, and its texts."""
+    root = ElementTree.fromstring(figure(made, compare(made, made.image)))
+    return root, list(root.iter(f"{SVG}text"))
+
+
+def test_the_figure_is_self_contained_and_says_all_that_decides_it():
+    root, texts = figure_of(quick("pgd", target=3, seed=5))
+    words = " ".join(text.text for text in texts)
+    for part in ("PGD, crafted on the classical classifier", "Gray box", "MNIST, network of Table 1", "sample 0"):
+        assert part in words
+    assert "target 3, epsilon 0.3, step size 0.01, iterations 3" in words
+    assert "seed 5" in words
+    for kind in ("classical", "keyed"):
+        assert f"Crafted on the classical classifier, evaluated on the {kind} classifier" in words
+    pictures = list(root.iter(f"{SVG}image"))
     assert len(pictures) == 6
     assert all(each.get("href").startswith("data:image/png;base64,") for each in pictures)
+
+
+@pytest.mark.skipif(not WIDE.is_file(), reason="DejaVu Sans is not installed")
+def test_no_text_of_the_figure_is_wider_than_it():
+    fonts = {weight: ImageFont.truetype(file, 15) for weight, file in (("normal", WIDE), ("bold", WIDE_AND_BOLD))}
+    for attack in ATTACKS:
+        made = quick(attack, dataset="fashion-mnist", label=9, target=6, knowledge="wrong-key", seed=999_999)
+        root, texts = figure_of(made)
+        left, top, width, height = map(float, root.get("viewBox").split())
+        for text in texts:
+            assert float(text.get("x")) + fonts[text.get("font-weight")].getlength(text.text) < left + width
+            assert top < float(text.get("y")) < top + height
 
 
 def test_a_png_holds_the_image_in_256_greys(tmp_path):
@@ -103,7 +126,8 @@ def test_rounding_that_undoes_an_example_is_said():
 
 def test_the_page_offers_the_files_and_says_what_rounding_does():
     app = opened()
-    assert "Rounded to 8 bits, as in the PNG, it is read as: classical" in words(app.caption)
+    rounded = "what was crafted on the classical classifier and is evaluated on both is read as: classical"
+    assert f"Rounded to 8 bits, as in the PNG, {rounded}" in words(app.caption)
     assert len(app.get("download_button")) == 4
     assert 'ATTACKS["fgsm"].run' in words(app.code)
 

@@ -12,6 +12,7 @@ from kerckhoffs.knowledge import KNOWLEDGE
 from kerckhoffs.ui import keywork, play, scheme
 from kerckhoffs.ui.consequences import advice, consequence
 from kerckhoffs.ui.play import Experiment, compare, craft
+from tests.pages import choose_attack, opened, words
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -82,8 +83,12 @@ def test_with_the_key_the_defence_is_none_and_queries_need_no_key():
     assert "Queries were enough" in said(knowledge="black-box", attack="square", options=strong)
 
 
-def test_a_misread_clean_image_was_nothing_to_attack():
-    assert "nothing to attack" in said(label=3)
+@pytest.mark.parametrize("knowledge", ["gray-box", "white-box"])
+def test_a_clean_image_that_is_read_as_the_attack_wants_was_nothing_to_attack(knowledge):
+    for target in (None, 7):
+        words = said(label=3, target=target, knowledge=knowledge)
+        assert "read the clean image as 7 already: there was nothing to attack" in words
+        assert "works" not in words
 
 
 def test_a_target_that_is_missed_is_named():
@@ -122,3 +127,13 @@ def test_only_a_few_pixels_are_followed_and_they_go_where_p_puts_them():
 def test_the_wrong_key_is_another_one():
     own = zoo.card("mnist-table1-keyed").key_fingerprint
     assert keywork.wrong_transform("mnist-table1-keyed").fingerprint != own
+
+
+@pytest.mark.usefixtures("fresh_caches")
+def test_the_key_at_work_says_whether_and_where_the_image_was_crafted():
+    app = opened()
+    assert "reads the clean image as **7**" in words(app.markdown)
+    app.segmented_control(key="key_picture").set_value("adversarial").run()
+    assert "reads what was crafted on the classical classifier as **" in words(app.markdown)
+    choose_attack(app, "cw_l2")
+    assert "reads the clean image as **7**" in words(app.markdown), "there is no example yet"

@@ -28,8 +28,7 @@ ICONS = {"fooled": "✗", "still right": "✓", "no evidence": "?", "was wrong b
 def outcomes(rows: pd.DataFrame) -> pd.Series:
     """The outcome of each row, as Verdict.outcome says it."""
     before, after, label = (rows[name].to_numpy() for name in ("before", "after", "label"))
-    elsewhere = rows["crafted_on"].astype(str).to_numpy() != rows["evaluated_on"].astype(str).to_numpy()
-    nothing = ~rows["crafted_success"].to_numpy() & elsewhere
+    nothing = ~rows["crafted_success"].to_numpy()
     words = np.select([before != label, after != label, nothing], [OUTCOMES[3], OUTCOMES[0], OUTCOMES[2]], OUTCOMES[1])
     return pd.Series(words, index=rows.index)
 

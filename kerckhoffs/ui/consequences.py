@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from kerckhoffs.attacks import ATTACKS, Attack
 from kerckhoffs.data import DATASETS
+from kerckhoffs.evaluate import succeeded
 from kerckhoffs.ui.play import Experiment, Reading
 
 EFFORTS = ("iterations", "max_iterations", "max_queries")  # options of which more is stronger
@@ -14,8 +15,9 @@ def consequence(experiment: Experiment, readings: Mapping[str, Reading]) -> str:
     classes = DATASETS[experiment.dataset].classes
     there, keyed = readings[experiment.crafted_kind].verdict, readings["keyed"].verdict
     crafted = f"Crafted on the **{there.crafted_on}**"
-    if experiment.target is None and there.before != there.label:
-        return f"{crafted}, which misread the clean image already: there was nothing to attack."
+    if succeeded(there.before, there.label, there.target):
+        read = classes[there.before]
+        return f"{crafted}, which read the clean image as {read} already: there was nothing to attack."
     if not there.crafted_success:
         wanted = "" if experiment.target is None else f", not as {classes[experiment.target]}"
         read = "still read as" if there.after == there.before else "read as"

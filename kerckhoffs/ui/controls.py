@@ -14,6 +14,7 @@ STRIP = 6  # thumbnails at a time
 ACCESS = ("gradients", "scores", "labels")  # in the order of the menu, the most first
 STRENGTHS = ("one step", "many steps", "smallest change", "one for all images")
 MAX_SEED = 999_999
+NO = {bool: "neither true nor false", int: "no whole number", float: "no number"}  # what an address's text is then
 
 
 def entry(label: str, registry: Mapping[str, Any], default: str, key: str, name: str) -> str:
@@ -101,7 +102,7 @@ def option(choice: Option, prefix: str, default: Any = None) -> Any:
         return st.selectbox(name, choice.choices, **shared)
     low, high = choice.type(choice.low), choice.type(choice.high)
     if choice.type is float and high - low <= 1 and low == 0:
-        return st.slider(name, low, high, step=0.01, **shared)
+        return st.slider(name, low, high, step=0.01, format="%.4g", **shared)  # an address may say 0.195
     format_ = None if choice.type is int else "%.1f" if low == 0 else "%.3g"
     return st.number_input(name, low, high, format=format_, **shared)
 
@@ -110,10 +111,10 @@ def _reader(choice: Option) -> Callable[[str], Any]:
     """From an address's text to a value that the option allows."""
 
     def read(text: str) -> Any:
-        if choice.type is bool:
-            value: Any = {"true": True, "false": False}.get(text, text)
-        else:
-            value = choice.type(text[:30])
+        try:
+            value = {"true": True, "false": False}[text] if choice.type is bool else choice.type(text[:30])
+        except (KeyError, ValueError):
+            raise ValueError(f"{text[:30]!r} is {NO[choice.type]}") from None
         choice.check(value)
         return value
 
@@ -155,12 +156,13 @@ def sample(images: Tensor, labels: Tensor, classes: Sequence[str], prefix: str, 
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key=f"{prefix}_strip"):
         st.button("‹", key=f"{prefix}_back", on_click=turn, args=(-1,), help="Earlier samples of this class")
         for slot, index in enumerate(shown):
+            is_chosen = index == state[chosen_key]
             st.button(
-                f"Sample {index}, {classes[state[class_key]]}",
+                f"Sample {index}, {classes[state[class_key]]}{', chosen' if is_chosen else ''}",
                 key=f"{prefix}_thumb_{slot}",
                 on_click=choose,
                 args=(index,),
-                type="primary" if index == state[chosen_key] else "secondary",
+                type="primary" if is_chosen else "secondary",
             )
         st.button("›", key=f"{prefix}_next", on_click=turn, args=(1,), help="More samples of this class")
     st.html(_thumbnail_style(prefix, images, tuple(shown)))

@@ -1,47 +1,80 @@
 """The comparison as a figure for a slide: one SVG, self-contained, pixels crisp in every program."""
 
+import textwrap
 from collections.abc import Mapping
 from html import escape
 
 from kerckhoffs import plots
 from kerckhoffs.attacks import ATTACKS
+from kerckhoffs.classifiers import CLASSIFIERS
 from kerckhoffs.data import DATASETS
-from kerckhoffs.evaluate import percent
+from kerckhoffs.knowledge import KNOWLEDGE
 from kerckhoffs.ui.play import KINDS, Experiment, Reading
 
-SIDE, GAP, TOP, ROW = 168, 40, 52, 226
+SIDE, GAP, MARGIN = 168, 40, 10
+WIDTH = 3 * SIDE + 2 * GAP
+LINE = 20
+CHARACTERS = 70  # in a line, so that it fits in a wide font too
 
 
 def figure(experiment: Experiment, readings: Mapping[str, Reading]) -> str:
-    """Two rows, classical and keyed: image + perturbation = adversarial image, and the verdict in words."""
-    classes = DATASETS[experiment.dataset].classes
+    """The setting, and two rows, classical and keyed: the verdict, and image + perturbation = adversarial image."""
     factor = plots.gain(readings["classical"].adversarial_view - readings["classical"].clean_view)
-    crafted = readings["classical"].verdict.crafted_on
-    parts = [_text(0, 18, f"{ATTACKS[experiment.attack].name}, crafted on the {crafted}", "bold")]
-    for row, kind in enumerate(KINDS):
-        reading, y = readings[kind], TOP + row * ROW
-        delta = reading.adversarial_view - reading.clean_view
-        pictures = (
-            plots.grey(reading.clean_view[0]),
-            plots.signed(delta[0], factor),
-            plots.grey(reading.adversarial_view[0]),
-        )
-        read = f"{classes[reading.verdict.after]} ({percent(reading.verdict.confidence)})"
-        words = f"{reading.verdict.outcome()}: {classes[reading.verdict.before]} before, {read} after"
-        parts.append(_text(0, y - 10, f"Evaluated on the {kind} classifier: {words}"))
-        for column, picture in enumerate(pictures):
-            x = column * (SIDE + GAP)
-            parts.append(f'<image x="{x}" y="{y}" width="{SIDE}" height="{SIDE}" href="{plots.data_uri(picture)}"/>')
-            parts += [_text(x - GAP / 2 - 6, y + SIDE / 2, "+="[column - 1], "bold")] if column else []
-    note = f"Perturbation: orange brighter, blue darker, full colour is a change of {1 / factor:.3f}."
-    width, height = 3 * SIDE + 2 * GAP, TOP + 2 * ROW
-    parts.append(_text(0, height - 16, note))
+    parts: list[str] = []
+    y = 0
+
+    def write(words: str, weight: str = "normal") -> None:
+        nonlocal y
+        for line in textwrap.wrap(words, CHARACTERS):
+            y += LINE
+            parts.append(_text(0, y, line, weight))
+
+    write(f"{ATTACKS[experiment.attack].name}, crafted on the {readings['classical'].verdict.crafted_on}", "bold")
+    write(_setting(experiment))
+    for kind in KINDS:
+        y += LINE // 2
+        write(f"{kind.capitalize()} classifier: {readings[kind].verdict.outcome()}", "bold")
+        write(readings[kind].verdict.sentence(DATASETS[experiment.dataset].classes))
+        parts += _pictures(readings[kind], factor, y + MARGIN)
+        y += MARGIN + SIDE
+    write(f"Perturbation: orange brighter, blue darker, full colour is a change of {1 / factor:.3f}.")
+    width, height = WIDTH + 2 * MARGIN, y + 2 * MARGIN
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-10 -10 {width + 20} {height + 10}" width="{width + 20}" '
-        f'font-family="sans-serif" font-size="15"><rect x="-10" y="-10" width="100%" height="100%" fill="#fff"/>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-{MARGIN} 0 {width} {height}" width="{width}" '
+        f'font-family="sans-serif" font-size="15"><rect x="-{MARGIN}" width="100%" height="100%" fill="#fff"/>'
         + "".join(parts)
         + "</svg>"
     )
+
+
+def _setting(experiment: Experiment) -> str:
+    """What else decides the example, in words."""
+    classes = DATASETS[experiment.dataset].classes
+    image = f"sample {experiment.value}" if experiment.source == "sample" else experiment.source
+    words = [
+        f"{KNOWLEDGE[experiment.knowledge].name}. {DATASETS[experiment.dataset].name}",
+        f"network of {CLASSIFIERS[experiment.classifier].name}",
+        f"{image} of class {classes[experiment.label]}",
+        "no target" if experiment.target is None else f"target {classes[experiment.target]}",
+        *(f"{name.replace('_', ' ')} {value}" for name, value in experiment.options if name != "perturb_all"),
+    ]
+    words += [f"seed {experiment.seed}"] if ATTACKS[experiment.attack].random else []
+    return f"{', '.join(words)}."
+
+
+def _pictures(reading: Reading, factor: float, y: float) -> list[str]:
+    """Image + perturbation = adversarial image, as the classifier sees them."""
+    delta = reading.adversarial_view - reading.clean_view
+    pictures = (
+        plots.grey(reading.clean_view[0]),
+        plots.signed(delta[0], factor),
+        plots.grey(reading.adversarial_view[0]),
+    )
+    parts = [_text(column * (SIDE + GAP) - GAP / 2 - 6, y + SIDE / 2, "+="[column - 1], "bold") for column in (1, 2)]
+    for column, picture in enumerate(pictures):
+        x = column * (SIDE + GAP)
+        parts.append(f'<image x="{x}" y="{y}" width="{SIDE}" height="{SIDE}" href="{plots.data_uri(picture)}"/>')
+    return parts
 
 
 def _text(x: float, y: float, words: str, weight: str = "normal") -> str:

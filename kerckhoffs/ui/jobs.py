@@ -32,6 +32,7 @@ class Job:
     def __init__(self, work: Callable[["Job"], Tensor]) -> None:
         self._work = work
         self._stop = threading.Event()
+        self._orphaned = False
         self._begun = threading.Event()
         self._asked = time.monotonic()
         self._started: float | None = None
@@ -51,7 +52,10 @@ class Job:
         if len(self._steps) > SNAPSHOTS:
             self._steps = self._steps[::2]
             self._every *= 2
-        return self._stop.is_set() or time.monotonic() - self._asked > ORPHANED_SECONDS
+        if not self._stop.is_set() and time.monotonic() - self._asked > ORPHANED_SECONDS:
+            self._orphaned = True
+            self._stop.set()
+        return self._stop.is_set()
 
     def run(self) -> Tensor:
         """Do the work, in a worker."""
@@ -88,8 +92,13 @@ class Job:
 
     @property
     def stopped(self) -> bool:
-        """Whether it was asked to stop before its end."""
+        """Whether it was asked to stop before its end, or was orphaned."""
         return self._stop.is_set()
+
+    @property
+    def orphaned(self) -> bool:
+        """Whether it stopped because no page had asked after it for ORPHANED_SECONDS."""
+        return self._orphaned
 
     @property
     def step(self) -> Step | None:

@@ -109,8 +109,10 @@ def key_at_work(experiment: Experiment, example: Example) -> None:
             said = predict(keyed.classifier, permute(shown))[0].tolist()
         view = permute(shown)
         read = DATASETS[experiment.dataset].classes[said.index(max(said))]
+        crafted = what != PICTURES[0] and example.made
+        of = f"what was crafted on the {reading.verdict.crafted_on}" if crafted else "the clean image"
         st.markdown(
-            f"Behind {whose}, the network that was trained behind the defender's key reads **{read}** "
+            f"Behind {whose}, the network that was trained behind the defender's key reads {of} as **{read}** "
             f"({percent(max(said))})."
         )
         st.caption(

@@ -63,8 +63,15 @@ def once(key: str, name: str, default: Any, read: Callable[[str], Any]) -> bool:
 
 
 def refuse(name: str, reason: str) -> None:
-    """Remember that the address's value of a name was refused, and why."""
-    st.session_state[_REFUSED].append(f"The address's {name} was refused: {reason}.")
+    """Remember that the address's value of a name was refused, and why: as code, for it may quote the address."""
+    st.session_state[_REFUSED].append(f"The address's {name} was refused: `{reason.replace('`', '')}`.")
+
+
+def tell() -> None:
+    """Say once what was refused."""
+    for sentence in st.session_state.get(_REFUSED, []):
+        st.warning(sentence, icon=":material/link_off:")
+    st.session_state[_REFUSED] = []
 
 
 def one_of(choices: Mapping[str, Any]) -> Callable[[str], str]:
@@ -90,10 +97,7 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
 
 def leave(values: Mapping[str, str]) -> None:
-    """Write the address, and say once what of the old one was refused."""
-    for sentence in st.session_state[_REFUSED]:
-        st.warning(sentence, icon=":material/link_off:")
-    st.session_state[_REFUSED] = []
+    """Write the address."""
     st.session_state[_ARRIVED] = {}
     if st.query_params.to_dict() != values:
         st.query_params.from_dict(dict(values))

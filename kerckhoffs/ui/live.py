@@ -12,7 +12,7 @@ from torch import Tensor
 from kerckhoffs.attacks import ATTACKS, Step
 from kerckhoffs.ui import panels
 from kerckhoffs.ui.consequences import consequence
-from kerckhoffs.ui.jobs import Job, keep_one
+from kerckhoffs.ui.jobs import ORPHANED_SECONDS, Job, keep_one
 from kerckhoffs.ui.page import one_thread, sentences
 from kerckhoffs.ui.play import Experiment, Reading, compare, craft
 
@@ -98,7 +98,10 @@ def _controls(experiment: Experiment, job: Job | None) -> tuple[bool, Step | Non
 def _ended(job: Job) -> str:
     if job.failed:
         return "Broke off."
-    return "Stopped: this is the best example it had." if job.stopped else "Finished."
+    if not job.stopped:
+        return "Finished."
+    why = f", as nobody had watched it for {ORPHANED_SECONDS:.0f} s" if job.orphaned else ""
+    return f"Stopped{why}: this is the best example it had."
 
 
 def _begin(experiment: Experiment) -> Job:

@@ -13,6 +13,7 @@ import streamlit as st
 import torch
 
 from kerckhoffs import plots
+from kerckhoffs.ui import link
 
 ROOT = Path(__file__).parent.parent.parent
 LISTED = (
@@ -81,8 +82,11 @@ def page(title: str, heading: str) -> Iterator[None]:
             st.title(heading, anchor=False, width="content")
             for path, label, icon in PAGES:
                 st.page_link(path, label=label, icon=icon)
+        told = st.container()
         with sentences():
             yield
+        with told:
+            link.tell()
         st.caption(DEMONSTRATION)
 
 

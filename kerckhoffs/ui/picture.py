@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 from torch import Tensor
 
 from kerckhoffs import images, plots
@@ -90,7 +91,7 @@ def _uploaded(dataset: str) -> str:
     if file is not None:
         try:
             invert = {"auto": None, "keep": False, "swap": True}[turned]
-            prepared = images.prepare(images.read(file.getvalue(), file.name), invert=invert, style=STYLE[dataset])
+            prepared = _prepared(file.file_id, file, invert, STYLE[dataset])
         except (FileRefused, ValueError) as error:
             st.error(str(error), icon=":material/error:")
         else:
@@ -98,6 +99,16 @@ def _uploaded(dataset: str) -> str:
             st.caption("Dark and light were swapped." if prepared.inverted else "Dark and light are as in the file.")
     value: str = state["upload"]
     return value
+
+
+@st.cache_data(max_entries=4, scope="session", show_spinner=False)
+def _prepared(file_id: str, _file: UploadedFile, invert: bool | None, style: str) -> images.Prepared:
+    """A file as the models see it, decoded when it comes and not at every run of the page.
+
+    Raises:
+        ValueError: what `images` refuses.
+    """
+    return images.prepare(images.read(_file.getvalue(), _file.name), invert=invert, style=style)
 
 
 def _meant(dataset: str, classifier: str, source: str, value: str) -> Chosen | None:

@@ -54,4 +54,8 @@ def rounding(experiment: Experiment, example: Example) -> str:
         after, read = example.readings[kind].verdict.after, probabilities.index(max(probabilities))
         changed = "" if read == after else f", not {classes[after]} any more"
         said.append(f"{kind} {classes[read]} ({percent(max(probabilities))}){changed}")
-    return f"Rounded to 8 bits, as in the PNG, it is read as: {'; '.join(said)}."
+    crafted_on = example.readings["classical"].verdict.crafted_on
+    return (
+        f"Rounded to 8 bits, as in the PNG, what was crafted on the {crafted_on} and is evaluated on both is read as: "
+        f"{'; '.join(said)}."
+    )
