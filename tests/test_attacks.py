@@ -527,6 +527,22 @@ def test_a_true_answer_stops_it_with_the_best_so_far(attack, after):
     assert model.forwards == forwards[-1], "the model is asked no more"
 
 
+@every_attack
+def test_it_can_be_stopped_soon_where_nothing_fools(attack):
+    class Counted(Constant):
+        shown = 0
+
+        def forward(self, images):
+            self.shown += len(images)
+            return super().forward(images)
+
+    model, images = Counted(), images_for((1, 4, 4), 64)
+    stopped = []
+    run(attack, model, images, torch.zeros(64, dtype=torch.int64), on_step=lambda step: not stopped.append(step))
+    assert len(stopped) == 1
+    assert model.shown <= 20 * 64
+
+
 @some(lambda attack: not attack.targeted)
 def test_what_cannot_be_targeted_says_so(attack):
     arguments = (linear((1, 2, 2)), torch.full((2, 1, 2, 2), 0.5), torch.zeros(2, dtype=torch.int64))

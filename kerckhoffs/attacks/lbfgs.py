@@ -8,6 +8,7 @@ iterates, not only of the minimisers, the smallest that fools is kept.
 """
 
 import math
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -91,6 +92,7 @@ class _Solve:
         """Minimise from the clean image, until L-BFGS-B is content or the caller stops it; judge the minimiser."""
         from scipy.optimize import minimize  # a quarter of a second
 
+        begun = self.done
         found = minimize(
             self.value_and_gradient,
             self.origin.double().flatten().cpu().numpy(),
@@ -100,6 +102,9 @@ class _Solve:
             callback=self.report,
             options={"maxiter": max_iterations, "ftol": ROUNDING},
         )
+        if self.done == begun:  # it stood still: nothing was reported
+            with suppress(StopIteration):
+                self.report(found.x)
         if not self.stopped:
             logits = read(self.model, self.image(found.x))
             self.succeeded = bool(fooled(logits, self.label, self.targeted))
