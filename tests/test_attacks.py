@@ -160,7 +160,9 @@ def succeeded(model, images, labels, targeted):
 
 
 def names(attack):
-    return {option.name for option in attack.options}
+    """The options that count with the attack's solver."""
+    chosen = {option.name: option.default for option in attack.options} | solver(attack)
+    return {each.name for each in attack.options if each.when is None or chosen[each.when[0]] == each.when[1]}
 
 
 def changes(adversarial, images):
