@@ -33,7 +33,9 @@ pytestmark = pytest.mark.usefixtures("fresh_caches")
 
 def quick(attack, **changes):
     """An experiment of any attack that takes a moment."""
-    options = {option.name: QUICK.get(option.name, option.default) for option in ATTACKS[attack].options}
+    defaults = {option.name: option.default for option in ATTACKS[attack].options}
+    counting = [each for each in ATTACKS[attack].options if not each.when or defaults[each.when[0]] == each.when[1]]
+    options = defaults | {each.name: QUICK[each.name] for each in counting if each.name in QUICK}
     return experiment(attack=attack, options=tuple(options.items()), **changes)
 
 
