@@ -312,8 +312,8 @@ def test_a_model_that_writes_into_its_input_does_not_write_into_the_callers(atta
             return model(images)
 
     model, images = linear((1, 4, 4)), images_for((1, 4, 4))
-    before = images.clone()
-    run(attack, Writes(), images, torch.zeros(6, dtype=torch.int64))
+    before, misread = images.clone(), (model(0.5 * images).argmax(1) + 1) % 4
+    assert torch.equal(run(attack, Writes(), images, misread), before)
     assert torch.equal(images, before)
 
 

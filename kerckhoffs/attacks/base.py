@@ -197,8 +197,8 @@ class Pursuit:
             raise ValueError(f"targeted must be True or False, but is {targeted!r}")
         if on_step is not None and not callable(on_step):
             raise ValueError(f"on_step must be a function, but is {on_step!r}")
-        self._all = images.detach().clone()  # a model that writes into its input writes into this
-        logits = read(model, self._all)
+        self._all = images.detach().clone()
+        logits = read(model, self._all.clone())  # a model that writes into its input spoils no image
         if int(labels.max()) >= logits.shape[1]:
             raise ValueError(
                 f"labels must be below {logits.shape[1]}, the number of classes, but one is {int(labels.max())}"
