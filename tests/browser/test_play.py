@@ -253,13 +253,13 @@ def test_back_and_forward_show_what_the_address_says_and_lead_out_again(page):
     page.go_forward()
     expect(slider).to_have_value("1")
     page.get_by_role("link", name="Classifiers").click()
-    expect(page.get_by_text("Wilson's interval")).to_be_visible()
+    expect(page.get_by_role("heading", name="Classifiers", level=1)).to_be_visible()
     page.get_by_role("link", name="Play").click()
     expect(slider).to_have_value("1")
     expect(page).to_have_url(re.compile("epsilon=1.0$"))
     page.go_back()  # to Play's bare address, which says nothing
     page.go_back()
-    expect(page.get_by_text("Wilson's interval")).to_be_visible()
+    expect(page.get_by_role("heading", name="Classifiers", level=1)).to_be_visible()
 
 
 def test_back_takes_a_stroke_away_and_the_class_stays_what_is_read(visit):
