@@ -167,3 +167,15 @@ def test_what_every_page_imports_loads_nothing_slow():
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_first_attack_of_a_worker_loads_nothing_slow():
+    """torch imports sympy when it is given gradients of the output to begin with: longer than the attack takes."""
+    program = (
+        "import sys\nfrom kerckhoffs import data, zoo\nfrom kerckhoffs.attacks import cw_l2\n"
+        "images, labels = data.load('mnist', indices=[0])\n"
+        "cw_l2(zoo.load('mnist-table2-classical'), images, labels, iterations=3)\n"
+        "print(sorted({'sympy', 'scipy.stats', 'torchattacks', 'torchvision'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
