@@ -2,9 +2,12 @@
 
     python -m benchmarks.image_by_image cw_l2:solver=reference foolbox.cw_l2 --images 400 --csv pairs.csv
 
-Both get the same images and targets, in the same batches. Every finished batch is written to the CSV file at once, and
-a second start of the same command goes on from there. A failure counts as an infinite distance in the medians, and
-pairs with one are left out of the ratios.
+Both get the same images and targets, in the same batches. foolbox's CW leaves a solve when the loss of its whole
+batch has stopped falling, ours image by image. So `--alone 4` shows the second attack each image by itself, four times
+over: the last bits of a network's logits depend on the batch, and four is what our reference fills one up to.
+
+Every finished batch is written to the CSV file at once, and a second start of the same command goes on from there. A
+failure counts as an infinite distance in the medians, and pairs with one are left out of the ratios.
 """
 
 import argparse
@@ -44,11 +47,12 @@ def compare(conditions: dict[str, Any], images: int, first: int) -> pd.DataFrame
     network, shown, targets = network.to(device), shown[part].to(device), targets[part].to(device)
     bench.warm_up(network, shown)
     columns: dict[str, Any] = {"image": range(first, first + len(shown))}
-    for which in ("a", "b"):
-        result = bench.measure(contestant(conditions[which]), network, shown, targets, targeted=True)
+    for which, copies in (("a", 0), ("b", conditions["alone"])):  # in batches of so many copies of one image
+        images, labels = (each.repeat_interleave(copies or 1, 0) for each in (shown, targets))
+        result = bench.measure(contestant(conditions[which]), network, images, labels, targeted=True, batch=copies)
         if result.error:
             raise RuntimeError(f"{conditions[which]}: {result.error}")
-        columns[f"distance_{which}"] = result.distortion(conditions["norm"]).cpu().numpy()
+        columns[f"distance_{which}"] = result.distortion(conditions["norm"])[:: copies or 1].cpu().numpy()
         columns[f"gradients_{which}"] = result.gradients / result.examples
         columns[f"cpu_seconds_{which}"] = result.cpu_seconds / result.examples
     processor = torch.cuda.get_device_name() if device == "cuda" else bench.machine()["cpu"]
@@ -112,6 +116,7 @@ def main() -> None:
     parser.add_argument("--model", default="mnist-table2-classical")
     parser.add_argument("--images", type=int, default=100, help="the first ones that the model reads right")
     parser.add_argument("--batch", type=int, default=100)
+    parser.add_argument("--alone", type=int, default=0, help="show b each image by itself, so many times over")
     parser.add_argument("--seed", type=int, default=0, help="of the random targets")
     parser.add_argument("--workers", type=int, default=1, help="processes, of one thread each")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
@@ -119,9 +124,12 @@ def main() -> None:
     options = parser.parse_args()
     if options.images % options.batch:
         parser.error("images must be a multiple of batch")
+    if options.alone < 0:
+        parser.error("alone must be at least 0")
     for spec in (options.a, options.b):
         contestant(spec)  # refuses here what is not understood
-    conditions = {name: getattr(options, name) for name in ("a", "b", "norm", "model", "batch", "seed", "device")}
+    names = ("a", "b", "norm", "model", "batch", "alone", "seed", "device")
+    conditions = {name: getattr(options, name) for name in names}
     rows = done(options.csv, conditions)
     left = sorted(set(range(0, options.images, options.batch)) - set(rows["image"]))
     run = partial(compare, conditions, options.images)

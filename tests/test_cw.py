@@ -3,7 +3,7 @@ import torch
 
 from kerckhoffs import data, zoo
 from kerckhoffs.attacks import ATTACKS
-from kerckhoffs.attacks.cw import Adam, dx_dw, margin_slope, to_w, to_x
+from kerckhoffs.attacks.cw import Adam, margin_slope, penalty, through_w, to_w, to_x
 from tests.linear import random_linear
 
 
@@ -68,8 +68,8 @@ def test_the_change_of_variable_is_finite_and_alive_at_the_walls():
     w = to_w(x).requires_grad_(True)
     assert w.isfinite().all()
     torch.testing.assert_close(to_x(w.detach()), x, atol=1e-5, rtol=0)
-    (expected,) = torch.autograd.grad(to_x(w).sum(), w)
-    torch.testing.assert_close(dx_dw(w.detach()), expected)
+    (expected,) = torch.autograd.grad(2 * to_x(w).sum(), w)
+    assert torch.equal(through_w(torch.full_like(x, 2.0), w.detach()), expected)
     assert (expected > 0).all()
 
 
@@ -84,11 +84,26 @@ def test_the_slope_is_that_of_the_margin():
     assert margin_slope(model, images, 1 - labels, False, 0.0)[2].all()
 
 
+def test_the_penalty_is_c_times_the_hinge_of_the_margin():
+    model, images = random_linear(classes=2)
+    labels = model(images).argmax(1)
+    const = torch.arange(1.0, len(images) + 1)
+    value, slope, logits = penalty(model, images, labels, False, 0.25, const)
+    torch.testing.assert_close(logits, model(images))
+    torch.testing.assert_close(value, const * (logits.amax(1) - logits.amin(1) + 0.25))
+    torch.testing.assert_close(slope.flatten(1), const[:, None] * (model.weight[labels] - model.weight[1 - labels]))
+    lead = (logits.amax(1) - logits.amin(1)).min() / 2
+    value, slope, _ = penalty(model, images, 1 - labels, False, float(lead), const)
+    assert (value == 0).all()
+    assert (slope == 0).all()
+
+
 @pytest.mark.parametrize("batch", [1, 3, 4, 7, 13])
-def test_a_steady_slope_does_not_depend_on_the_batch(shipped, batch):
+def test_a_penalty_does_not_depend_on_the_batch(shipped, batch):
     model, images, targets = shipped
-    alone = margin_slope(model, images[:1], targets[:1], True, 0.0, steady=True)
-    within = margin_slope(model, images[:batch], targets[:batch], True, 0.0, steady=True)
+    const = torch.full((13,), 0.3)
+    alone = penalty(model, images[:1], targets[:1], True, 0.0, const[:1])
+    within = penalty(model, images[:batch], targets[:batch], True, 0.0, const[:batch])
     assert [len(part) for part in within] == [batch] * 3
     assert all(torch.equal(part[:1], one) for part, one in zip(within, alone, strict=True))
 

@@ -13,7 +13,7 @@ from kerckhoffs.attacks.logits import beaten, look, margins
 
 BETA1, BETA2, ADAM_EPSILON = 0.9, 0.999, 1e-8
 SHRINK = 0.999999  # keeps atanh finite, and its gradient alive, at pixels that are exactly 0 or 1
-STEADY = 4  # see `margin_slope`
+STEADY = 4  # see `penalty`
 
 SOLVER = Option(
     "solver", str, "fast", "How it is solved: fast, or as the authors did (reference).", choices=("fast", "reference")
@@ -48,25 +48,43 @@ def starts(default: int, most: int) -> Option:
 
 
 def margin_slope(
-    model: nn.Module, images: Tensor, labels: Tensor, targeted: bool, confidence: float, *, steady: bool = False
+    model: nn.Module, images: Tensor, labels: Tensor, targeted: bool, confidence: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The margins with their gradients, in chunks, so that the memory does not grow with the number of images.
 
     Args:
         images: (M, C, H, W); labels: (M,).
-        steady: have the last chunk `filled` to a multiple of STEADY. On the processors that were tried an image's
-            logits and gradient then are the same to the last bit in whatever batch it comes, which a thousand steps
-            of Adam need to end in the same place.
 
     Returns:
         margin + confidence (M,), its gradient (M, C, H, W), and where the model is fooled (M,) bool.
     """
-    count = len(images)
-    if steady:
-        images, labels = filled(images, STEADY), filled(labels, STEADY)
     margin, gradient, logits = look(model, images, labels, targeted, margins)
-    success = beaten(margin, logits, confidence)
-    return margin[:count] + confidence, gradient[:count], success[:count]
+    return margin + confidence, gradient, beaten(margin, logits, confidence)
+
+
+def penalty(
+    model: nn.Module, images: Tensor, labels: Tensor, targeted: bool, lead: float, const: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The second term of the reference solvers' losses, c max(margin + lead, 0), with its gradient.
+
+    The batch is `filled` to a multiple of STEADY. On the processors that were tried an image's logits and gradient
+    then are the same to the last bit in whatever batch it comes, which a thousand steps of Adam need to end in the
+    same place.
+
+    Args:
+        images: (M, C, H, W); labels: (M,); const: (M,), c.
+
+    Returns:
+        The penalty (M,), its gradient (M, C, H, W), and the logits (M, K).
+    """
+    count = len(images)
+    images, labels, const = (filled(each, STEADY) for each in (images, labels, const))
+
+    def hinge(logits: Tensor, labels: Tensor, targeted: bool) -> Tensor:
+        return (margins(logits, labels, targeted) + lead).clamp_min(0)
+
+    value, gradient, logits = look(model, images, labels, targeted, hinge, weights=const)
+    return value[:count], gradient[:count], logits[:count]
 
 
 def filled(batch: Tensor, multiple: int) -> Tensor:
@@ -77,17 +95,19 @@ def filled(batch: Tensor, multiple: int) -> Tensor:
 
 def to_w(images: Tensor) -> Tensor:
     """w with x = (tanh(w) + 1) / 2, for x in [0, 1] shrunk by a hair towards 1/2."""
-    return torch.atanh((2 * images - 1) * SHRINK)
+    between = (2 * images - 1) * SHRINK
+    return (between.log1p() - (-between).log1p()) / 2  # atanh
 
 
 def to_x(w: Tensor) -> Tensor:
     """The images of w, in [0, 1]."""
-    return (torch.tanh(w) + 1) / 2
+    return torch.tanh(w) / 2 + 0.5
 
 
-def dx_dw(w: Tensor) -> Tensor:
-    """The derivative of `to_x`."""
-    return (1 - torch.tanh(w).square()) / 2
+def through_w(gradient: Tensor, w: Tensor) -> Tensor:
+    """The gradient with respect to w, given that with respect to `to_x(w)`."""
+    through: Tensor = torch.ops.aten.tanh_backward(gradient / 2, torch.tanh(w))  # (1 - tanh^2), rounded as torch does
+    return through
 
 
 def doublings(const: float, largest: float) -> int:
@@ -128,8 +148,7 @@ class Adam:
         """What to add to w."""
         self.power1 *= BETA1
         self.power2 *= BETA2
-        self.mean.lerp_(gradient, 1 - BETA1)
-        self.variance.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
-        rate = (self._rate / (1 - self.power1)).to(gradient.dtype)
-        root = (self.variance / (1 - self.power2).to(gradient.dtype)).sqrt()
-        return -rate * self.mean / (root + self._epsilon)
+        self.mean = BETA1 * self.mean + (1 - BETA1) * gradient
+        self.variance = BETA2 * self.variance + (1 - BETA2) * gradient**2
+        mean, variance = self.mean / (1 - self.power1).float(), self.variance / (1 - self.power2).float()
+        return -self._rate * mean / (variance.sqrt() + self._epsilon)

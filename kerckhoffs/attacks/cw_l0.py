@@ -14,13 +14,13 @@ from kerckhoffs.attacks.cw import (
     SOLVER,
     Adam,
     doublings,
-    dx_dw,
     initial_const,
     iterations,
     learning_rate,
-    margin_slope,
     max_iterations,
+    penalty,
     starts,
+    through_w,
     to_w,
     to_x,
 )
@@ -128,12 +128,10 @@ def _descend(
     done, total = 0, length * (images[0, 0].numel() + doublings(first_const, LARGEST_CONST)) if len(rows) else 0
     while len(rows):
         x = torch.where(free, to_x(w), images)
-        margin, slope, _ = margin_slope(model, x, labels, targeted, confidence, steady=True)
+        value, slope, _ = penalty(model, x, labels, targeted, confidence + LEAD, const)
         delta = x - images
-        hinge = (margin + LEAD).clamp_min(0)
-        weight = (const * (hinge > 0))[:, None, None, None]
-        gradient = (2 * delta + weight * slope) * dx_dw(w) * free
-        solved = hinge < SMALL_HINGE
+        gradient = through_w(2 * delta + slope, w) * free
+        solved = value < SMALL_HINGE * const
         _keep(model, pursuit, x[solved], rows[solved], targeted, confidence)
         done += 1
         if pursuit.report(done, max(total, done), x, rows):

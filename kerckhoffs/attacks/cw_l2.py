@@ -6,6 +6,8 @@ code; where that code sums over its batch to decide when to stop, each sample de
 for a batch of one.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -14,16 +16,17 @@ from kerckhoffs.attacks.cw import (
     CONFIDENCE,
     SOLVER,
     Adam,
-    dx_dw,
     initial_const,
     iterations,
     learning_rate,
-    margin_slope,
     max_iterations,
+    penalty,
     starts,
+    through_w,
     to_w,
     to_x,
 )
+from kerckhoffs.attacks.logits import fooled
 from kerckhoffs.attacks.walk import PHASES, walk
 
 
@@ -105,11 +108,11 @@ def _search(
 ) -> None:
     """The reference solver: a binary search over c, apart for each of the M open images."""
     start = to_w(pursuit.images)
-    const = pursuit.size.new_full((len(pursuit),), first_const)
+    const = torch.full_like(pursuit.size, first_const, dtype=torch.float64)
     lower, upper = torch.zeros_like(const), torch.full_like(const, torch.inf)
     for number in range(solves):
         done = number * length, solves * length
-        succeeded, stopped = _solve(model, pursuit, start, const, targeted, confidence, rate, length, done)
+        succeeded, stopped = _solve(model, pursuit, start, const.float(), targeted, confidence, rate, length, done)
         if stopped:
             return
         upper = torch.where(succeeded, torch.minimum(upper, const), upper)
@@ -136,31 +139,34 @@ def _solve(
     succeeded = torch.zeros_like(pursuit.labels, dtype=torch.bool)
     # What follows holds the images that are still in this solve, and shrinks as they leave it.
     rows = torch.arange(len(pursuit), device=pursuit.open.device)
-    w, origin, labels = start.clone(), to_x(start), pursuit.labels  # x0 is what the round trip through tanh makes of x
-    adam = Adam(w, rate)
+    origin, labels = to_x(start), pursuit.labels  # x0 is what the round trip through tanh makes of x
+    change = torch.zeros_like(start)  # of w
+    adam = Adam(change, rate)
     checkpoint = torch.full_like(const, torch.inf)  # each loss at the last check
+    check = math.ceil(length / 10)
     for step in range(length):
+        w = start + change
         x = to_x(w)
-        margin, slope, success = margin_slope(model, x, labels, targeted, confidence, steady=True)
+        value, slope, logits = penalty(model, x, labels, targeted, confidence, const)
         delta = x - origin
         l2 = delta.square().flatten(1).sum(1)
-        loss = l2 + const * margin.clamp_min(0)
+        loss = value + l2
+        change = change + adam.step(through_w(2 * delta + slope, w))
+        going = torch.ones_like(labels, dtype=torch.bool)
+        if step % check == 0:
+            going = loss <= 0.9999 * checkpoint
+            checkpoint = loss
+        success = going & fooled(logits, labels, targeted, confidence)  # the authors' code stops before it looks
         succeeded[rows] |= success
         pursuit.keep(x, success, l2, rows)
         if pursuit.report(done[0] + step + 1, done[1], x, rows):
             return succeeded, True
-        weight = (const * (margin > 0))[:, None, None, None]
-        gradient = (2 * delta + weight * slope) * dx_dw(w)
-        if step % max(length // 10, 1) == 0:
-            falling = loss <= 0.9999 * checkpoint
-            if not bool(falling.all()):
-                rows, w, origin, labels, const = (each[falling] for each in (rows, w, origin, labels, const))
-                gradient, loss = gradient[falling], loss[falling]
-                adam.keep(falling)
-            checkpoint = loss
+        if not bool(going.all()):
+            rows, start, change, origin, labels = (each[going] for each in (rows, start, change, origin, labels))
+            const, checkpoint = const[going], checkpoint[going]
+            adam.keep(going)
             if len(rows) == 0:
                 break
-        w = w + adam.step(gradient)
     return succeeded, False
 
 

@@ -14,16 +14,17 @@ from kerckhoffs.attacks.cw import (
     SOLVER,
     Adam,
     doublings,
-    dx_dw,
     initial_const,
     iterations,
     learning_rate,
-    margin_slope,
     max_iterations,
+    penalty,
     starts,
+    through_w,
     to_w,
     to_x,
 )
+from kerckhoffs.attacks.logits import fooled
 from kerckhoffs.attacks.walk import PHASES, walk
 
 LARGEST_CONST = 20.0
@@ -114,7 +115,9 @@ def _descend(
     done, total = 0, length * (_solves() + doublings(first_const, LARGEST_CONST))
     while len(rows):
         x = to_x(w)
-        margin, slope, success = margin_slope(model, x, labels, targeted, confidence, steady=True)
+        # c comes later: it may double before it counts
+        hinge, slope, logits = penalty(model, x, labels, targeted, confidence, torch.ones_like(const))
+        success = fooled(logits, labels, targeted, confidence)
         delta = x - origin
         largest = delta.abs().amax((1, 2, 3))
         pursuit.keep(x, success, largest, rows)
@@ -128,10 +131,9 @@ def _descend(
         steps = torch.where(solved | failed, 0, steps)
         adam.restart(solved)
         over = delta.abs() - limit[:, None, None, None]
-        loss = const * margin.clamp_min(0) + over.clamp_min(0).flatten(1).sum(1)
+        loss = const * hinge + over.clamp_min(0).flatten(1).sum(1)
         near = loss < SMALL_LOSS * const
-        weight = (const * (margin > 0))[:, None, None, None]
-        gradient = (weight * slope + delta.sign() * (over > 0)) * dx_dw(w)
+        gradient = through_w(const[:, None, None, None] * slope + delta.sign() * (over > 0), w)
         w = w + adam.step(gradient)
         steps = steps + 1
         going = (limit > SMALLEST_LIMIT) & (const < LARGEST_CONST)

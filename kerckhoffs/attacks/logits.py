@@ -47,11 +47,19 @@ def read(model: nn.Module, images: Tensor) -> Tensor:
 
 
 def look(
-    model: nn.Module, images: Tensor, labels: Tensor, targeted: bool, objective: Objective, *, last: bool = False
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    targeted: bool,
+    objective: Objective,
+    *,
+    weights: Tensor | None = None,
+    last: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """An objective at images (R, C, H, W) with its gradient, in chunks.
 
     Args:
+        weights: (R,), what each image's objective is multiplied by; left out, 1.
         last: leave out the gradient, because no step follows.
 
     Returns:
@@ -61,11 +69,12 @@ def look(
         ValueError: as `ask` and `gradient` do.
     """
     parts = []
-    for x, aims in zip(images.detach().split(CHUNK), labels.split(CHUNK), strict=True):
+    weights = images.new_ones(len(images)) if weights is None else weights
+    for x, aims, weight in zip(images.detach().split(CHUNK), labels.split(CHUNK), weights.split(CHUNK), strict=True):
         with torch.set_grad_enabled(not last):
             x.requires_grad_(not last)
             logits = ask(model, x)
-            value = objective(logits, aims, targeted)
+            value = weight * objective(logits, aims, targeted)
         slope = torch.zeros_like(x) if last else gradient(value, x)
         parts.append((value.detach(), slope, logits.detach()))
     value, slope, logits = (torch.cat(part) for part in zip(*parts, strict=True))
