@@ -173,3 +173,33 @@ def test_fast_is_no_larger_than_the_reference_on_a_shipped_classifier():
     succeeded = model(reference).argmax(1) == targets
     assert succeeded.sum() >= 3, "solves as short as these leave one image before its first step"
     assert norms(fast, images).median() <= norms(reference, images).where(succeeded, torch.inf).median()
+
+
+@pytest.mark.parametrize("index", [0, 3])
+def test_a_solve_of_the_reference_is_the_plain_loop_to_the_last_bit(index):
+    """Equation (5) by torch's autograd and Adam as its paper writes it, in foolbox's order of operations."""
+    images, labels = data.load("mnist", indices=[index])
+    model, target, const, length = zoo.load("mnist-table2-classical"), (labels + 1) % 10, 5.0, 40
+    between = (2 * images - 1) * 0.999999
+    start = (between.log1p() - (-between).log1p()) / 2
+    origin = start.tanh() / 2 + 0.5
+    change, mean, variance = (torch.zeros_like(start) for _ in range(3))
+    expected = []
+    for step in range(1, length + 1):
+        change.requires_grad_(True)
+        x = (start + change).tanh() / 2 + 0.5
+        expected.append(x.detach())
+        logits = model(x.expand(4, -1, -1, -1))[0]  # batches are filled up to four
+        others = logits[torch.arange(10) != target].amax()
+        loss = (x - origin).square().sum() + const * (others - logits[target]).clamp_min(0).sum()
+        (gradient,) = torch.autograd.grad(loss, change)
+        mean = 0.9 * mean + (1 - 0.9) * gradient
+        variance = 0.999 * variance + (1 - 0.999) * gradient**2
+        root = (variance / (1 - 0.999**step)).sqrt()
+        change = change.detach() - 0.01 * (mean / (1 - 0.9**step)) / (root + 1e-8)
+    steps = []
+    options = {"binary_search_steps": 1, "max_iterations": length, "initial_const": const}
+    cw_l2(model, images, target, targeted=True, solver="reference", on_step=steps.append, **options)
+    assert len(steps) == length
+    for step, x in zip(steps, expected, strict=True):
+        assert torch.equal(step.current, x), step.done

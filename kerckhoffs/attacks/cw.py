@@ -125,8 +125,9 @@ class Adam:
     ran, has it beside the uncorrected one, which is up to 30 times smaller: pixels at 0 or 1, whose gradients are
     as small as epsilon, then start more slowly, and on MNIST l2 is 1 % larger.
 
-    Row by row the same in whatever batch, to the last bit. So the powers of the betas are products: the last bit of
-    torch's power of a tensor depends on the place in the tensor.
+    The order of the operations is foolbox's, so that CW l2 can be compared with it to the last bit. To the last bit a
+    row is the same in whatever batch, too: the powers of the betas are products, because the last bit of torch's
+    power of a tensor depends on the place in the tensor.
     """
 
     def __init__(self, w: Tensor, rate: float, epsilon: float = ADAM_EPSILON) -> None:
