@@ -9,7 +9,8 @@ import argparse
 
 import torch
 
-from kerckhoffs import bench, contestants, data, zoo
+from kerckhoffs import bench, data, zoo
+from kerckhoffs.bench import contestants
 
 
 def main() -> None:

@@ -25,8 +25,8 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
-from kerckhoffs import images, uploads
 from kerckhoffs.checks import FileRefused
+from kerckhoffs.data import images, uploads
 
 BAR_MIB = 1024
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")

@@ -23,7 +23,9 @@ import pandas as pd
 import torch
 from scipy import stats
 
-from kerckhoffs import bench, contestants, data, zoo
+from kerckhoffs import bench, data, zoo
+from kerckhoffs.bench import contestants
+from kerckhoffs.evaluation.machine import machine
 
 PART = 100  # images of which single medians are shown
 RESAMPLES = 10_000
@@ -55,7 +57,7 @@ def compare(conditions: dict[str, Any], images: int, first: int) -> pd.DataFrame
         columns[f"distance_{which}"] = result.distortion(conditions["norm"])[:: copies or 1].cpu().numpy()
         columns[f"gradients_{which}"] = result.gradients / result.examples
         columns[f"cpu_seconds_{which}"] = result.cpu_seconds / result.examples
-    processor = torch.cuda.get_device_name() if device == "cuda" else bench.machine()["cpu"]
+    processor = torch.cuda.get_device_name() if device == "cuda" else machine()["cpu"]
     return pd.DataFrame(columns).assign(**conditions, processor=processor)
 
 

@@ -16,8 +16,10 @@ from multiprocessing import get_context
 
 from torch import Tensor
 
-from kerckhoffs import bench, contestants, data, zoo
+from kerckhoffs import bench, data, zoo
 from kerckhoffs.attacks import ATTACKS, Step
+from kerckhoffs.bench import contestants
+from kerckhoffs.evaluation.machine import machine
 
 
 def once(spec: str, model_id: str, images: int, seed: int, index: int) -> tuple[float, float, bool]:
@@ -62,7 +64,7 @@ def main() -> None:
     measured = partial(once, options.attack, options.model, options.images, options.seed)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as processes:
         firsts, wholes, successes = zip(*processes.map(measured, range(options.images)), strict=True)
-    print(f"{options.attack} on {options.images} images of {options.model}, {bench.machine()['cpu']}")
+    print(f"{options.attack} on {options.images} images of {options.model}, {machine()['cpu']}")
     for what, seconds in (("first report", firsts), ("whole attack", wholes)):
         print(f"{what}: median {statistics.median(seconds):.3f} s, worst {max(seconds):.3f} s")
     print(f"success: {sum(successes)} of {options.images}")

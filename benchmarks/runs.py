@@ -19,9 +19,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from kerckhoffs import engines, experiments, runs, summaries
-from kerckhoffs.engines import Task, Worker
-from kerckhoffs.runs import Run
+from kerckhoffs.evaluation import engines, experiments, runs, summaries
+from kerckhoffs.evaluation.engines import Task, Worker
+from kerckhoffs.evaluation.runs import Run
 
 CLASSICAL, KEYED = "mnist-table1-classical", "mnist-table1-keyed"
 

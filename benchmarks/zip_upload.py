@@ -22,10 +22,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from kerckhoffs import data, engines, experiments, runs, summaries
-from kerckhoffs.evaluate import Samples
-from kerckhoffs.experiments import UPLOADED
-from kerckhoffs.uploads import Uploaded, read_zip
+from kerckhoffs import data
+from kerckhoffs.data.uploads import Uploaded, read_zip
+from kerckhoffs.evaluation import engines, experiments, runs, summaries
+from kerckhoffs.evaluation.examples import Samples
+from kerckhoffs.evaluation.experiments import UPLOADED
 
 MODELS = ("mnist-table1-classical", "mnist-table1-keyed")
 FILES = 1000

@@ -20,7 +20,6 @@ from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
-import platformdirs
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -32,11 +31,6 @@ FORMAT = "kerckhoffs-key-1"
 SECRET_BYTES = 32  # what HKDF-SHA256 and ChaCha20 carry: a longer secret adds nothing
 _MAX_FILE_BYTES = 64 * 2**20
 _MAX_LENGTH = 2**21  # what a file of that size holds: three channels of 836 x 836
-
-
-def home() -> Path:
-    """The folder of what a user makes: KERCKHOFFS_HOME, else the user's data folder."""
-    return Path(os.environ.get("KERCKHOFFS_HOME") or platformdirs.user_data_dir("kerckhoffs"))
 
 
 @dataclass(frozen=True, eq=False)

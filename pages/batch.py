@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from kerckhoffs import runs
+from kerckhoffs.evaluation import runs
 from kerckhoffs.ui import link
-from kerckhoffs.ui.batch import choose, command
-from kerckhoffs.ui.batch_estimate import duration, estimate
-from kerckhoffs.ui.batch_results import results
-from kerckhoffs.ui.batch_watch import begin, shown, watch
+from kerckhoffs.ui.batch.choose import choose, command
+from kerckhoffs.ui.batch.estimate import duration, estimate
+from kerckhoffs.ui.batch.results import results
+from kerckhoffs.ui.batch.watch import begin, shown, watch
 from kerckhoffs.ui.page import page
 
 RUN = "batch_run"

@@ -3,16 +3,17 @@
 import pandas as pd
 import streamlit as st
 
-from kerckhoffs import paper, zoo
 from kerckhoffs.data import VALIDATION_SAMPLES
-from kerckhoffs.metrics import wilson
+from kerckhoffs.evaluation import paper
+from kerckhoffs.evaluation.metrics import wilson
+from kerckhoffs.ui import models
 from kerckhoffs.ui.page import page
 
 
 def table() -> pd.DataFrame:
     """One row a model; errors in percent."""
     rows = []
-    for card in zoo.models().values():
+    for card in models.cards().values():
         low, high = interval(card.test_error, card.test_samples)
         ends = interval(card.validation_error, VALIDATION_SAMPLES)
         rows.append(
@@ -22,7 +23,7 @@ def table() -> pd.DataFrame:
                 "95 % interval": f"{100 * low:.1f} to {100 * high:.1f} %",
                 "Paper": f"{paper.CLEAN_ERROR[card.id]:.1f} %" if card.id in paper.CLEAN_ERROR else "none",
                 "Validation error": f"{100 * card.validation_error:.2f} ({100 * ends[0]:.2f} to {100 * ends[1]:.2f}) %",
-                "Key fingerprint": card.key_fingerprint or "no key",
+                "Key fingerprint": card.fingerprint,
                 "Made by": card.command,
             }
         )
@@ -37,7 +38,8 @@ def interval(error: float, samples: int) -> tuple[float, float]:
 with page("Classifiers", heading="Classifiers"):
     st.markdown(
         "The paper's two networks for both sets, without a key (classical) and behind a keyed permutation (keyed), "
-        "and the latter as an attacker trains it who has to make up the key (surrogate). "
+        "and the latter as an attacker trains it who has to make up the key (surrogate); and your own, if you trained "
+        "some. "
         "**Clean error** is the share misread on the first 1000 test samples, before any attack. Each error here has "
         f"Wilson's 95 % interval. Training chose by the {VALIDATION_SAMPLES} validation samples only; the test samples "
         "were looked at once."

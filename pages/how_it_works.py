@@ -6,18 +6,20 @@ import torch
 from kerckhoffs import plots
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.data import DATASETS
-from kerckhoffs.evaluate import percent, predict
+from kerckhoffs.evaluation.judge import percent, predict
+from kerckhoffs.evaluation.metrics import distances, wilson
 from kerckhoffs.keys import Key
-from kerckhoffs.metrics import distances, wilson
-from kerckhoffs.ui.keywork import wrong_transform
+from kerckhoffs.plots import charts
+from kerckhoffs.ui.models import card, model, samples
 from kerckhoffs.ui.page import page, panel, pictures
-from kerckhoffs.ui.play import card, model, samples
-from kerckhoffs.ui.scheme import scheme
+from kerckhoffs.ui.pages import PAGES
+from kerckhoffs.ui.parts.scheme import scheme
+from kerckhoffs.ui.play.keywork import behind_a_wrong_key
 from kerckhoffs.zoo import model_id
 
 DATASET, SAMPLE = "mnist", 0
-CLASSICAL, KEYED = (model_id(DATASET, "table1", keyed=keyed) for keyed in (False, True))
-CONTROL = model_id(DATASET, "table2", keyed=False)
+CLASSICAL, KEYED = (model_id(DATASET, "table1", defence) for defence in ("classical", "keyed"))
+CONTROL = model_id(DATASET, "table2", "classical")
 EPSILONS = [0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3]
 SHOWN_EPSILON = 0.15
 IMAGES = 100  # that the curve is computed on
@@ -48,13 +50,13 @@ def problem() -> None:
     adversarial = ATTACKS["fgsm"].run(network, IMAGE, LABEL, epsilon=SHOWN_EPSILON, perturb_all=True)
     delta = (adversarial - IMAGE)[0]
     pictures(
-        (plots.grey(IMAGE[0], 1), f"{title}: {reading(network, IMAGE)}", "the clean digit"),
+        (plots.picture(IMAGE[0], 1), f"{title}: {reading(network, IMAGE)}", "the clean digit"),
         (
             plots.signed(delta, plots.gain(delta), 1),
             f"crafted on {title}: changes no pixel by more than {SHOWN_EPSILON}",
             "the perturbation",
         ),
-        (plots.grey(adversarial[0], 1), f"{title}: {reading(network, adversarial)}", "the adversarial digit"),
+        (plots.picture(adversarial[0], 1), f"{title}: {reading(network, adversarial)}", "the adversarial digit"),
     )
     st.markdown(
         "A network is a differentiable function, so anyone who has it can ask it in which direction each pixel should "
@@ -64,19 +66,20 @@ def problem() -> None:
 
 def idea() -> None:
     """The same digit behind two keys."""
-    wrong = wrong_transform(KEYED)(IMAGE)
+    other = behind_a_wrong_key(KEYED, card(KEYED).sha256)
+    wrong = other.view(IMAGE)
     right = model(KEYED).view(IMAGE)
     title = card(KEYED).title
     pictures(
-        (plots.grey(IMAGE[0], 1), "the image x", "the digit"),
+        (plots.picture(IMAGE[0], 1), "the image x", "the digit"),
         (
-            plots.grey(right[0], 1),
+            plots.picture(right[0], 1),
             f"P(x, k) · {title}: {reading(model(KEYED), IMAGE)}",
             "the digit behind the defender's key",
         ),
         (
-            plots.grey(wrong[0], 1),
-            f"P(x, k′) with a wrong key · the same network: {reading(model(KEYED).classifier, wrong)}",
+            plots.picture(wrong[0], 1),
+            f"P(x, k′) with a wrong key · the same network: {reading(other, IMAGE)}",
             "the digit behind a wrong key",
         ),
     )
@@ -97,7 +100,7 @@ def test_of_it() -> None:
         with column:
             st.markdown(f"FGSM crafted **{words}**, on {card(crafted_on).title}")
             st.plotly_chart(
-                plots.error_curves(EPSILONS, curve(crafted_on), IMAGES),
+                charts.error_curves(EPSILONS, curve(crafted_on), IMAGES),
                 key=f"curve_{crafted_on}",
                 config={"displayModeBar": False},
                 alt=f"Error of three classifiers by epsilon, FGSM crafted {words}, on {card(crafted_on).title}",
@@ -131,7 +134,7 @@ def claims() -> None:
     """What the paper claims, and what it does not."""
     left, right = st.columns([1, 1], gap="medium", vertical_alignment="center")
     with left:
-        scheme("gray-box", key="how_scheme")
+        scheme("gray-box", card(KEYED), key="how_scheme")
     right.markdown(
         "- The paper claims that attackers who lack the key (gray box) do little harm, and that the clean error grows "
         "little.\n"
@@ -139,7 +142,7 @@ def claims() -> None:
         "- It says little of attackers who only ask questions (black box): they need no key. Try them in Play.\n"
         "- One example proves nothing either way; errors over many, with their intervals, do."
     )
-    st.page_link("app.py", label="Try it in Play", icon=":material/swords:")
+    st.page_link(PAGES[0].file, label="Try it in Play", icon=":material/swords:")
 
 
 with page("How it works", heading="A secret key before the network"):

@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from kerckhoffs import runs, table3
 from kerckhoffs.data import TEST_SAMPLES
-from kerckhoffs.runs import MANIFEST
-from kerckhoffs.ui import batch_table3
-from kerckhoffs.ui.batch import command
-from kerckhoffs.ui.batch_estimate import duration, estimate
-from kerckhoffs.ui.batch_watch import begin, shown, watch
+from kerckhoffs.evaluation import runs, table3
+from kerckhoffs.evaluation.runs import MANIFEST
+from kerckhoffs.ui.batch import table3 as batch_table3
+from kerckhoffs.ui.batch.choose import command
+from kerckhoffs.ui.batch.estimate import duration, estimate
+from kerckhoffs.ui.batch.watch import begin, shown, watch
 from kerckhoffs.ui.page import page, panel, sentences
 
 RUN = "table3_run"

@@ -1,7 +1,8 @@
 """What the tests of batches share: small runs, made in this process."""
 
-from kerckhoffs import data, evaluate, runs, zoo
-from kerckhoffs.experiments import Experiment
+from kerckhoffs import data, zoo
+from kerckhoffs.evaluation import examples, runs
+from kerckhoffs.evaluation.experiments import Experiment
 
 CLASSICAL, KEYED = "mnist-table1-classical", "mnist-table1-keyed"
 FGSM = {"epsilon": 0.2, "perturb_all": True}
@@ -23,12 +24,12 @@ def finished(*experiments, blocks=None, **options):
     with run.writing():
         for block in run.blocks[:blocks]:
             experiment = run.experiments[block.experiment]
-            shown = evaluate.samples(experiment, run.cards[experiment.crafted_on].dataset, run.uploaded)
-            run.write(block, evaluate.examine(experiment, block, shown, models, run.cards))
+            shown = examples.samples(experiment, run.cards[experiment.crafted_on].dataset, run.uploaded)
+            run.write(block, examples.examine(experiment, block, shown, models, run.cards))
     return run
 
 
 def uploaded(*names):
     """The first test samples under these names."""
     images, labels = data.load("mnist", indices=range(len(names)))
-    return evaluate.Samples(images, labels, names)
+    return examples.Samples(images, labels, names)

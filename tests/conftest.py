@@ -40,7 +40,7 @@ def fresh_caches() -> Iterator[None]:
 @pytest.fixture
 def runs_end(fresh_caches: None) -> Iterator[None]:
     """No process that the test's runs have started is at work after it."""
-    from kerckhoffs.ui import runner
+    from kerckhoffs.ui.batch import runner
 
     yield
     runner.runner().close()

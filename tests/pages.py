@@ -1,24 +1,33 @@
 """What the tests of the pages share: the app as Streamlit runs it, without a browser."""
 
-from pathlib import Path
-
 from streamlit.testing.v1 import AppTest
 
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.ui.controls import title
+from kerckhoffs.ui.server import MAIN
+from tests import ROOT
 
-ROOT = Path(__file__).parent.parent
 SECONDS = 60
 
 
-def opened(page="app.py", **address):
+def started():
+    """The app, before anything is drawn."""
+    return AppTest.from_file(MAIN, default_timeout=SECONDS)
+
+
+def switch(app, page):
+    """Go to another page; AppTest wants its file."""
+    return app.switch_page(str(ROOT / "pages" / f"{page}.py"))
+
+
+def opened(page="play", **address):
     """A page of the app, opened at an address."""
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=SECONDS)
+    app = started()
     for name, value in address.items():
         app.query_params[name] = value
     app.run()
-    if page != "app.py":
-        app.switch_page(page).run()
+    if page != "play":
+        switch(app, page).run()
     assert not app.exception
     return app
 

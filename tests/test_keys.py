@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from kerckhoffs import keys
+from kerckhoffs import keys, places
 from kerckhoffs.checks import FileRefused
 from kerckhoffs.keys import Key
 
@@ -494,7 +494,7 @@ def test_a_missing_master_secret_is_refused(tmp_path):
 
 
 def test_the_users_folder_is_kerckhoffs_home_else_the_data_folder(monkeypatch, kerckhoffs_home):
-    assert keys.home() == kerckhoffs_home
+    assert places.home() == kerckhoffs_home
     monkeypatch.delenv("KERCKHOFFS_HOME")
-    monkeypatch.setattr(keys.platformdirs, "user_data_dir", lambda name: f"/data/{name}")
-    assert keys.home() == Path("/data/kerckhoffs")
+    monkeypatch.setattr(places.platformdirs, "user_data_dir", lambda name: f"/data/{name}")
+    assert places.home() == Path("/data/kerckhoffs")

@@ -1,16 +1,16 @@
 """The README says what is so."""
 
 import re
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from kerckhoffs import paper, summaries, table3, zoo
-from kerckhoffs.evaluate import COLUMNS
-from kerckhoffs.metrics import wilson
+from kerckhoffs import zoo
+from kerckhoffs.evaluation import paper, summaries, table3
+from kerckhoffs.evaluation.examples import COLUMNS
+from kerckhoffs.evaluation.metrics import wilson
+from tests import ROOT
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 

@@ -1,11 +1,12 @@
 """Fast Gradient Sign Method: one step of size epsilon along the sign of the gradient.
 
 Goodfellow, Shlens and Szegedy, "Explaining and harnessing adversarial examples" (2015), and equation (4) of the
-paper. The step itself is torchattacks'.
+paper. The step is torchattacks' to the last bit (test), which is not imported: with scipy.stats, half a second.
 """
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Pursuit
 from kerckhoffs.attacks.geometry import within
@@ -25,7 +26,7 @@ def fgsm(
     """x' = clip(x + epsilon sign(grad J(x, y))), or minus with J(x, t) if targeted.
 
     J is the cross-entropy. Where the model is confident it is flat to rounding, in float32 and in float64; what is
-    climbed then has the same direction and is never flat: see `Apart`.
+    climbed then has the same direction and is never flat: see `_apart`.
 
     Args:
         model: images (N, C, H, W) to logits (N, K).
@@ -55,52 +56,35 @@ def fgsm(
 
 
 def _step(model: nn.Module, images: Tensor, labels: Tensor, targeted: bool, epsilon: float) -> Tensor:
-    import torchattacks  # half a second: it imports scipy.stats
-
     with torch.enable_grad():
-        attack = torchattacks.FGSM(Apart(model, labels), eps=epsilon)
-        if targeted:
-            attack.targeted = True  # what set_mode_targeted_by_function does, which also prints
-            attack._target_map_function = _same_labels
-        moved: Tensor = attack(images, labels)
-    return within(moved, images, epsilon)
+        changed = images.detach().clone().requires_grad_(True)
+        loss = cross_entropy(_apart(model, changed, labels), labels)
+        (gradient,) = torch.autograd.grad(-loss if targeted else loss, changed)
+    return within((images + epsilon * gradient.sign()).clamp(0, 1), images, epsilon)
 
 
-def _same_labels(images: Tensor, labels: Tensor) -> Tensor:
-    return labels
+def _apart(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+    """Logits (R, K) in float64 whose cross-entropy is never flat: 0 of the label, Z_j - Z_y - u of the others.
 
-
-class Apart(nn.Module):
-    """The model as torchattacks wants it: with a parameter, to tell the device, and with a mode it may switch.
-
-    The model is not a submodule, so its own mode is left alone. With u = log sum_{j != y} exp(Z_j) - Z_y (sign.py),
-    J = log(1 + exp(u)) has u's gradient times 1 / (1 + exp(-u)), which rounds to 0 for a confident model. Here the
-    logits are shifted by u's value, so that this factor is 1/2 wherever it stands.
+    With u = log sum_{j != y} exp(Z_j) - Z_y (sign.py), J = log(1 + exp(u)) has u's gradient times
+    1 / (1 + exp(-u)), which rounds to 0 for a confident model. Here the logits are shifted by u's value, so that this
+    factor is 1/2 wherever it stands.
 
     Args:
+        images: (R, C, H, W), which the gradient is taken by.
         labels: y, (R,).
+
+    Raises:
+        ValueError: as `logits.ask` does, or if the model gives no gradient; with NaN in it, on the way back.
     """
-
-    def __init__(self, model: nn.Module, labels: Tensor) -> None:
-        super().__init__()
-        self._model, self._labels = (model,), labels
-        self.device_mark = nn.Parameter(torch.empty(0, device=labels.device), requires_grad=False)
-        self.eval()
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits (R, K) in float64: 0 of the label, Z_j - Z_y - u of the others.
-
-        Raises:
-            ValueError: as `logits.ask` does, or if the model gives no gradient; with NaN in it, on the way back.
-        """
-        logits = ask(self._model[0], images).double()
-        if not logits.requires_grad:
-            raise ValueError(NO_GRADIENT)
-        images.register_hook(_numbers)
-        column = self._labels[:, None]
-        behind = logits - logits.gather(1, column)
-        u = behind.detach().scatter(1, column, -torch.inf).logsumexp(1, keepdim=True)
-        return (behind - u).scatter(1, column, 0)
+    logits = ask(model, images).double()
+    if not logits.requires_grad:
+        raise ValueError(NO_GRADIENT)
+    images.register_hook(_numbers)
+    column = labels[:, None]
+    behind = logits - logits.gather(1, column)
+    u = behind.detach().scatter(1, column, -torch.inf).logsumexp(1, keepdim=True)
+    return (behind - u).scatter(1, column, 0)
 
 
 def _numbers(gradient: Tensor) -> None:
@@ -116,7 +100,7 @@ FGSM = Attack(
     access="gradients",
     targeted=True,
     options=(EPSILON, PERTURB_ALL),
-    source="Goodfellow et al. 2015; the paper, equation (4); CleverHans' tutorial for epsilon; torchattacks 3.3.0",
+    source="Goodfellow et al. 2015; the paper, equation (4); CleverHans' tutorial for epsilon",
     cost=1,
     function=fgsm,
 )

@@ -181,6 +181,6 @@ def _thumbnail_style(prefix: str, _images: Tensor, shown: tuple[int, ...]) -> st
         f'[class*="st-key-{prefix}_thumb_"] button:focus-visible {{ outline: 3px solid {plots.AFTER}; }}'
     ]
     for slot, index in enumerate(shown):
-        picture = plots.data_uri(plots.grey(_images[index], upscale=1))
+        picture = plots.data_uri(plots.picture(_images[index], upscale=1))
         rules.append(f".st-key-{prefix}_thumb_{slot} button {{ background-image: url({picture}); }}")
     return f"<style>{''.join(rules)}</style>"

@@ -1,29 +1,19 @@
 """The frame of every page: settings, style, navigation, and errors as sentences.
 
-A page puts all that it draws inside `page`. To add one, write its file in pages/ and its line in LISTED.
+A page puts all that it draws inside `page`.
 """
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
-from pathlib import Path
 
 import streamlit as st
 import torch
 
 from kerckhoffs import plots
-from kerckhoffs.ui import link
-
-ROOT = Path(__file__).parent.parent.parent
-LISTED = (
-    ("app.py", "Play", ":material/swords:"),
-    ("pages/how_it_works.py", "How it works", ":material/school:"),
-    ("pages/batch.py", "Batch", ":material/grid_view:"),
-    ("pages/table3.py", "Table 3", ":material/table_chart:"),
-    ("pages/classifiers.py", "Classifiers", ":material/neurology:"),
-)
-PAGES = tuple(page for page in LISTED if (ROOT / page[0]).exists())
+from kerckhoffs.ui import link, models
+from kerckhoffs.ui.pages import PAGES
 
 # Runs of pages that work at a time. A run is half Python and half small tensor operations: more of them take Python's
 # lock from each other until all together get less done (50 sessions: p95 of a move 4.7 s without this, 0.1 s with it).
@@ -80,9 +70,11 @@ def page(title: str, heading: str) -> Iterator[None]:
         st.html(STYLE)
         with st.container(horizontal=True, gap="small", vertical_alignment="center", key="navigation"):
             st.title(heading, anchor=False, width="content")
-            for path, label, icon in PAGES:
-                st.page_link(path, label=label, icon=icon)
+            for each in PAGES:
+                st.page_link(each.file, label=each.title, icon=each.icon)
         told = st.container()
+        if problem := models.problem():
+            st.warning(f"Your own models are left out: {code(problem)}", icon=":material/folder_off:")
         with sentences():
             yield
         with told:
@@ -124,6 +116,11 @@ def pictures(*shown: tuple[plots.Picture, str, str]) -> None:
         for picture, caption, called in shown
     )
     st.html(f'<div class="k-sum">{"".join(figures)}</div>')
+
+
+def code(text: str) -> str:
+    """Foreign text in a sentence, as code: nothing in it becomes a link, a picture or a formula."""
+    return f"`{text.replace('`', '')}`"
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from kerckhoffs import data
-from tests.test_play_input import digit, png
+from tests.ui.play.test_input import digit, png
 
 LINES = {"7": [(50, 45), (150, 45), (85, 160)], "1": [(100, 30), (100, 165)]}  # points on the canvas
 
@@ -53,7 +53,7 @@ def touch(page, digit):
 
 def expect_read_as(page, digit):
     """What the page says that the classical classifier reads in the drawing or the upload."""
-    expect(page.get_by_text(re.compile(f"the classical one reads {digit} "))).to_be_visible()
+    expect(page.get_by_text(re.compile(f"the classical classifier reads {digit} "))).to_be_visible()
 
 
 def test_moving_epsilon_changes_the_prediction_that_is_read(page):

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import expect
 
 from kerckhoffs import zoo
+from kerckhoffs.attackers import KNOWLEDGE
 from kerckhoffs.keys import Key
-from kerckhoffs.knowledge import KNOWLEDGE
 from tests.browser.test_play import verdict
 from tests.leaks import traces
 

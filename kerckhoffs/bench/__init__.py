@@ -1,0 +1,15 @@
+"""Attacks side by side with those of other libraries, measured from outside."""
+
+from kerckhoffs.bench.measurement import (
+    TARGETS,
+    Contestant,
+    Result,
+    examples,
+    measure,
+    security_curve,
+    summary,
+    table,
+    warm_up,
+)
+
+__all__ = ["TARGETS", "Contestant", "Result", "examples", "measure", "security_curve", "summary", "table", "warm_up"]

@@ -1,0 +1,46 @@
+"""The command line: kerckhoffs app | train | evaluate | table3 | key | bench, also as python -m kerckhoffs.
+
+Bad arguments end with status 2 and one line. A command reads its options, calls one function and prints. To add one,
+write its file and its line here.
+"""
+
+import sys
+
+import typer
+from typer.exceptions import TyperException
+
+from kerckhoffs.cli.bench import bench_command
+from kerckhoffs.cli.keys import key_app
+from kerckhoffs.cli.runs import evaluate_command, table3_command
+from kerckhoffs.cli.serve import app_command
+from kerckhoffs.cli.train import train_command
+
+app = typer.Typer(
+    help="Classifiers defended by a secret key, the attacks on them, and their honest evaluation.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(key_app, name="key")
+app.command("app")(app_command)
+app.command("train")(train_command)
+app.command("evaluate")(evaluate_command)
+app.command("table3")(table3_command)
+app.command("bench")(bench_command)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        command = typer.main.get_command(app)
+        status = command(arguments or ["--help"], prog_name="python -m kerckhoffs", standalone_mode=False)
+    except TyperException as error:
+        return _refuse(error.format_message() if hasattr(error, "format_message") else str(error))
+    except (ValueError, OSError) as error:
+        return _refuse(str(error))
+    return status if isinstance(status, int) else 0
+
+
+def _refuse(message: str) -> int:
+    print("error: " + " ".join(message.split()), file=sys.stderr)
+    return 2

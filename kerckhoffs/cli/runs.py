@@ -1,0 +1,228 @@
+"""The commands that make runs: evaluate and table3."""
+
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from kerckhoffs import data, zoo
+from kerckhoffs.bench import contestants
+from kerckhoffs.checks import FileRefused, check_choice
+from kerckhoffs.data.uploads import read_zip
+from kerckhoffs.evaluation import engines, experiments, runs, summaries, table3
+from kerckhoffs.evaluation.engines import Progress
+from kerckhoffs.evaluation.examples import Samples
+from kerckhoffs.evaluation.experiments import UPLOADED
+from kerckhoffs.evaluation.runs import Run
+
+Out = Annotated[Path | None, typer.Option(help="New folder for the run; one in your data folder by default.")]
+Resume = Annotated[Path | None, typer.Option(help="Go on with the run in this folder, as its manifest says.")]
+Workers = Annotated[int, typer.Option(help="Processes, each on one core.")]
+Engine = Annotated[str, typer.Option(help=f"Who works: {', '.join(engines.ENGINES)}.")]
+Address = Annotated[str | None, typer.Option(help="Of a Ray cluster; a Ray of this machine by default.")]
+Csv = Annotated[Path | None, typer.Option(help="File for all rows, .csv or .csv.gz.")]
+
+
+def evaluate_command(
+    attack: Annotated[list[str] | None, typer.Option(help="id or id:option=value.")] = None,
+    crafted_on: Annotated[list[str] | None, typer.Option(help="Models to craft on, each in turn.")] = None,
+    evaluated_on: Annotated[list[str] | None, typer.Option(help="Models that are shown every example.")] = None,
+    targets: Annotated[
+        list[str] | None, typer.Option(help=f"Each in turn: {', '.join(experiments.TARGETS)}. Untargeted by default.")
+    ] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Of random targets and attacks; may be repeated.")] = None,
+    split: Annotated[str, typer.Option(help=f"Which samples: {', '.join(data.SPLITS)}.")] = "test",
+    start: Annotated[int, typer.Option(help="The first sample.")] = 0,
+    stop: Annotated[int | None, typer.Option(help="The one after the last; 100, or all of a zip, by default.")] = None,
+    zip_: Annotated[
+        Path | None, typer.Option("--zip", help="Samples of your own: a zip of images, labelled by folder or CSV.")
+    ] = None,
+    models: Annotated[Path | None, typer.Option(help="Folder of models; the shipped ones by default.")] = None,
+    out: Out = None,
+    resume: Resume = None,
+    workers: Workers = 1,
+    engine: Engine = "local",
+    address: Address = None,
+    csv: Csv = None,
+) -> int:
+    """Make adversarial examples on some models and show them to others. Ctrl-C leaves a run that can be resumed.
+
+    Lists are comma-separated or repeated. Every attack meets every crafted-on model, target rule and seed; each
+    example is made once and shown to all evaluated models. The run's folder gets report.md, summary.csv and
+    summary.json.
+    """
+    engines.check(engine, workers)
+    _check_csv(csv, out)
+    grid = (attack, crafted_on, evaluated_on, targets, seed, zip_, models, out, stop)
+    if resume:
+        _alone(*grid, start or None, None if split == "test" else split)
+        return _finish(runs.open_run(resume), workers, engine, address, csv, _summary)
+    named = [contestants.read(spec) for spec in listed(attack)]
+    crafters, judges = listed(crafted_on), listed(evaluated_on)
+    for name, values in (("--attack", named), ("--crafted-on", crafters), ("--evaluated-on", judges)):
+        if not values:
+            raise ValueError(f"{name} is missing: name at least one, or --resume a run")
+    check_choice(split, data.SPLITS, "split")
+    uploaded = None
+    if zip_:
+        cards = zoo.models(models)
+        check_choice(crafters[0], cards, "model")
+        uploaded, split = _read_zip(zip_, cards[crafters[0]].dataset), UPLOADED
+    if stop is None:
+        stop = len(uploaded.names) if uploaded else start + 100
+    what = experiments.grid(
+        named,
+        crafters,
+        judges,
+        targets=listed(targets) or ["untargeted"],
+        seeds=seed or [0],
+        split=split,
+        start=start,
+        stop=stop,
+    )
+    run = runs.create(what, command=_command(), folder=out, model_folder=models, uploaded=uploaded)
+    return _finish(run, workers, engine, address, csv, _summary)
+
+
+def table3_command(
+    rows: Annotated[list[str] | None, typer.Option(help=f"All by default: {', '.join(table3.ROWS)}.")] = None,
+    targets: Annotated[
+        str, typer.Option(help="Of Carlini and Wagner's attacks: random (one), or all (nine).")
+    ] = "random",
+    samples: Annotated[int, typer.Option(help="The first so many test samples; the paper's are 1000.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Of the random targets.")] = 0,
+    thorough: Annotated[
+        bool, typer.Option(help="The attacks with their defaults: three times the time, smaller perturbations.")
+    ] = False,
+    out: Out = None,
+    resume: Resume = None,
+    workers: Workers = 1,
+    engine: Engine = "local",
+    address: Address = None,
+    csv: Csv = None,
+) -> int:
+    """Make the paper's Table 3 again and set it beside the paper's figures. Ctrl-C leaves a run that can be resumed."""
+    engines.check(engine, workers)
+    _check_csv(csv, out)
+    if resume:
+        _alone(rows, out)
+        return _finish(runs.open_run(resume), workers, engine, address, csv, _table3)
+    chosen = list(dict.fromkeys(listed(rows))) or list(table3.ROWS)
+    if any(table3.ROWS[row].attack == "fgsm" for row in chosen if row in table3.ROWS):
+        print(
+            "looking for the epsilon at which FGSM's error on the classical classifier is the paper's", file=sys.stderr
+        )
+    what = table3.plan(chosen, targets=targets, seed=seed, samples=samples, thorough=thorough)
+    return _finish(runs.create(what, command=_command(), folder=out), workers, engine, address, csv, _table3)
+
+
+def check_file(path: Path) -> None:
+    """Refuse what cannot be written to, before the work and not after it.
+
+    Raises:
+        ValueError: naming it.
+    """
+    if not path.parent.is_dir():
+        raise ValueError(f"there is no folder {path.parent} to write {path.name} to")
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; name a file in it")
+
+
+def _check_csv(csv: Path | None, out: Path | None) -> None:
+    if csv and out and csv.absolute() in (out.absolute(), (out / runs.ROWS).absolute()):
+        raise ValueError(f"{csv} is going to be a folder; name another file")
+    if csv and not (out and csv.parent.absolute() == out.absolute()):  # the run's own folder is made with the run
+        check_file(csv)
+
+
+def _alone(*others: object) -> None:
+    if any(other is not None for other in others):
+        raise ValueError("--resume goes on with what the run's manifest says: leave out what is to be evaluated")
+
+
+def listed(values: list[str] | None) -> list[str]:
+    """Comma-separated and repeated values as one list."""
+    return [name.strip() for value in values or [] for name in value.split(",")]
+
+
+def _command() -> str:
+    return shlex.join(["python", "-m", "kerckhoffs", *sys.argv[1:]])
+
+
+def _read_zip(path: Path, dataset: str) -> Samples:
+    found = read_zip(path, dataset)
+    for name, reason in found.refused:
+        print(f"left out: {name}: {reason}", file=sys.stderr)
+    return Samples(found.images, found.labels, found.names)
+
+
+Report = Callable[[Run], pd.DataFrame]
+
+
+def _finish(run: Run, workers: int, engine: str, address: str | None, csv: Path | None, report: Report) -> int:
+    """Do what is left of a run, with a bar; then write and print its report. Returns the exit status."""
+    print(f"run {run.folder}", file=sys.stderr)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    try:
+        with Bar(*columns, TextColumn("{task.fields[left]}"), console=Console(stderr=True)) as bar:
+            task = bar.add_task("examples", total=None, left="")
+
+            def show(progress: Progress) -> None:
+                seconds = progress.seconds_left
+                left = "" if seconds is None else f"about {seconds / 60:.0f} min {seconds % 60:.0f} s left"
+                bar.update(task, total=progress.total, completed=progress.done, left=left)
+
+            engines.execute(run, workers=workers, engine=engine, address=address, on_progress=show)
+    except KeyboardInterrupt:
+        print(f"stopped; go on with --resume {shlex.quote(str(run.folder))}", file=sys.stderr)
+        return 130
+    except RuntimeError as error:
+        print(f"error: {error}; what is done is kept: --resume {shlex.quote(str(run.folder))}", file=sys.stderr)
+        return 1
+    shown = report(run)
+    text = summaries.markdown(shown)
+    runs.write_atomically(run.folder / "report.md", (f"    {run.command}\n\n" + text).encode())
+    print(text)
+    if csv:
+        export(run, csv)
+    return 0
+
+
+def _summary(run: Run) -> pd.DataFrame:
+    """Write the summary as CSV and JSON; returns it for people."""
+    return summaries.report(_write(run, summaries.summarise(run.rows(summaries.NEEDED))))
+
+
+def _table3(run: Run) -> pd.DataFrame:
+    return table3.report(_write(run, table3.compare(run.rows(summaries.NEEDED))))
+
+
+def _write(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
+    runs.write_atomically(run.folder / "summary.csv", summary.to_csv(index=False).encode())
+    runs.write_atomically(run.folder / "summary.json", summary.to_json(orient="records", indent=1).encode())
+    return summary
+
+
+def export(run: Run, path: Path) -> None:
+    """All rows of a run in one CSV file, compressed if its name says so; a block in memory at a time.
+
+    Raises:
+        FileRefused: if the disk refuses.
+    """
+    part = path.with_name(f"{path.name}.part")
+    compression = "gzip" if path.suffix == ".gz" else None
+    try:
+        part.unlink(missing_ok=True)
+        for number, rows in enumerate(run.tables()):
+            rows.to_csv(part, index=False, mode="a", header=number == 0, compression=compression)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise FileRefused(f"cannot write {path}: {error.strerror}") from error

@@ -1,0 +1,144 @@
+"""kerckhoffs train: fit a classifier and add it to a folder of models."""
+
+import dataclasses
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from kerckhoffs import data, keys, zoo
+from kerckhoffs.defences import DEFENCES
+from kerckhoffs.evaluation import summaries
+from kerckhoffs.evaluation.metrics import wilson
+from kerckhoffs.zoo import train
+from kerckhoffs.zoo.train import Recipe
+
+
+def train_command(
+    model: Annotated[
+        str, typer.Argument(help=f"<{'|'.join(data.DATASETS)}>-<{'|'.join(zoo.NETWORKS)}>-<{'|'.join(DEFENCES)}>")
+    ],
+    out: Annotated[Path | None, typer.Option(help="Folder of models; that of your own ones by default.")] = None,
+    key: Annotated[
+        list[Path] | None, typer.Option(help="Key file of a keyed model, repeated for several; new keys by default.")
+    ] = None,
+    publish_key: Annotated[
+        bool, typer.Option(help="Keep the key, readable by all, beside the weights: demonstrations only.")
+    ] = False,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training set.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak of the cycle.")] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="AdamW's.")] = None,
+    average: Annotated[float | None, typer.Option(help="Share of the running average kept at each step.")] = None,
+    rotate: Annotated[float | None, typer.Option(help="Largest random rotation, degrees, before P.")] = None,
+    shift: Annotated[float | None, typer.Option(help="Largest random shift, pixels, before P.")] = None,
+    scale: Annotated[float | None, typer.Option(help="Largest random change of size, a share, before P.")] = None,
+    flip: Annotated[bool | None, typer.Option(help="Mirror half of the images, before P.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of weights, order and augmentation.")] = None,
+) -> int:
+    """Fit a classifier and add it to a folder of models. Ctrl-C keeps the best so far.
+
+    Options that are left out come from the recipe of the shipped model. The full training set is read from the
+    folder KERCKHOFFS_DATA, or downloaded.
+    """
+    dataset, network, defence = zoo.parse(model)
+    given = dict(
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        average=average,
+        rotate=rotate,
+        shift=shift,
+        scale=scale,
+        flip=flip,
+        seed=seed,
+    )
+    given = {name: value for name, value in given.items() if value is not None}
+    recipe = dataclasses.replace(train.RECIPES.get(model, Recipe()), **given)  # type: ignore[arg-type]
+    folder = out or zoo.own_folder()
+    lengths = DEFENCES[defence].key_lengths(data.DATASETS[dataset].shape)
+    if not lengths and (key or publish_key):
+        raise ValueError(f"{model} is a {DEFENCES[defence].name} classifier and takes no key")
+    zoo.check_folder(folder)  # before the work, not after it
+    public = [folder / f"{model}.key{number or ''}.json" for number in range(len(lengths))] if publish_key else []
+    secrets = _training_keys(lengths, key or [], public)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task(model, total=None)
+
+        def show(progress: train.Progress) -> None:
+            best = "" if progress.best_error is None else f", best {100 * progress.best_error:.2f} %"
+            text = f"epoch {progress.epoch + 1}/{recipe.epochs}, loss {progress.loss:.3f}{best}"
+            bar.update(task, total=progress.steps, completed=progress.step, description=text)
+
+        try:
+            validation = len(data.load(dataset, "validation")[1])  # a set that is not there leaves no key behind
+            _keep(secrets, public)
+            fitted = train.fit(dataset, network, defence, keys=secrets, recipe=recipe, on_step=show)
+        except KeyboardInterrupt:
+            bar.stop()
+            print("stopped before the first epoch was over: there is nothing to keep", file=sys.stderr)
+            return 130
+
+    images, labels = data.load(dataset)
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if name != "flip"]
+    options += [] if flip is None else ["--flip" if flip else "--no-flip"]
+    options += [f"--out={out}"] * (out is not None) + ["--publish-key"] * publish_key
+    card = zoo.save(
+        zoo.ModelCard(
+            id=model,
+            dataset=dataset,
+            network=network,
+            defence=defence,
+            options={},
+            keys=tuple(secret.fingerprint for secret in secrets),
+            key_files=tuple(path.name for path in public),
+            file=f"{model}.safetensors",
+            sha256="",
+            validation_error=fitted.validation_error,
+            test_error=train.error_rate(fitted.model, images, labels),
+            test_samples=len(labels),
+            command=shlex.join(["python", "-m", "kerckhoffs", "train", model, *options]),
+            training=dataclasses.asdict(recipe)
+            | {"best_epoch": fitted.epoch + 1, "seconds": round(fitted.seconds), "stopped": fitted.stopped},
+            versions=zoo.versions(),
+        ),
+        fitted.model.network,
+        folder,
+    )
+    errors = _percent(card.validation_error, validation), _percent(card.test_error, card.test_samples)
+    print(f"{card.title}, in percent with 95 % intervals: validation error {errors[0]}, test error {errors[1]}")
+    print(f"written to {folder / card.file}")
+    return 130 if fitted.stopped else 0
+
+
+def _percent(error: float, samples: int) -> str:
+    return summaries.percent(error, *wilson(round(error * samples), samples))
+
+
+def _training_keys(lengths: tuple[int, ...], given: list[Path], public: list[Path]) -> tuple[keys.Key, ...]:
+    """The keys to train with: those of the files that were given or are public already, else new ones."""
+    if given and len(given) != len(lengths):
+        raise ValueError(f"{len(lengths)} keys are needed, but {len(given)} files were given")
+    found = []
+    for number, length in enumerate(lengths):
+        key = keys.Key.load(given[number], length=length) if given else None
+        if public and public[number].exists():
+            published = keys.Key.load(public[number], length=length, public=True)
+            if key and key.fingerprint != published.fingerprint:
+                raise ValueError(f"{public[number]} is another key than {given[number]}; remove one of them")
+            key = published
+        found.append(key or keys.Key.generate(length))
+    return tuple(found)
+
+
+def _keep(secrets: tuple[keys.Key, ...], public: list[Path]) -> None:
+    """Write keys to their files where they are not there yet, so that no training is for a key that is lost."""
+    for path, key in zip(public or [zoo.user_key_path(each.fingerprint) for each in secrets], secrets, strict=True):
+        if not path.exists():
+            key.save(path, public=bool(public))

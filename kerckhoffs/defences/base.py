@@ -1,0 +1,83 @@
+"""What a defence is to the rest of the project: an entry of the registry, and the classifier that it makes.
+
+A defended classifier is an nn.Module from images (N, C, H, W) in [0, 1] to logits (N, K). It holds one network, or
+several, and what stands before them; its weights are those of the network, and a key is none of them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor, nn
+
+from kerckhoffs.keys import Key
+from kerckhoffs.transforms import Shape
+
+Build = Callable[[Callable[[], nn.Module], Shape, tuple[Key, ...]], "DefendedClassifier"]
+"""From a function that makes an untrained network, the shape of an image and the keys to the classifier."""
+
+
+class DefendedClassifier(nn.Module):
+    """A network as it is deployed: D(x) = argmax E(x) (paper, equation 2). A defence changes what the network sees.
+
+    Args:
+        network: what the network sees to logits; its state is all that is trained and saved.
+        shape: (C, H, W) of the images that it was made for; if given, others are refused.
+    """
+
+    def __init__(self, network: nn.Module, shape: Shape | None = None) -> None:
+        super().__init__()
+        self.network = network
+        self.shape = shape
+
+    def view(self, images: Tensor) -> Tensor:
+        """What the network sees: the images themselves."""
+        return images
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, K).
+
+        Raises:
+            ValueError: if the images are not of the classifier's shape.
+        """
+        if self.shape is not None and (images.ndim != 4 or tuple(images.shape[1:]) != self.shape):
+            needed = ", ".join(str(side) for side in self.shape)
+            raise ValueError(
+                f"this classifier takes images of shape (N, {needed}), but was given {tuple(images.shape)}"
+            )
+        logits: Tensor = self.network(self.view(images))
+        return logits
+
+
+@dataclass(frozen=True)
+class Defence:
+    """An entry of the registry. Each defence's file ends with its own; defences/__init__.py lists them.
+
+    Args:
+        id: the last part of a model's id.
+        name: for people, as it stands in a title: "MNIST, Table 2, keyed".
+        family: "none", or "keyed": a keyed transform stands before the network.
+        summary: what it is and what it costs, in two sentences.
+        known: what is known against it.
+        trained: how it is trained.
+        source: where it was published.
+        key_lengths: of the keys that it needs for images of a shape; () if it needs none.
+        build: makes the classifier, untrained.
+        by_attacker: whether it is an attacker who makes such a classifier, to craft examples on it.
+    """
+
+    id: str
+    name: str
+    family: Literal["none", "keyed"]
+    summary: str
+    known: str
+    trained: str
+    source: str
+    key_lengths: Callable[[Shape], tuple[int, ...]]
+    build: Build
+    by_attacker: bool = False
+
+    @property
+    def keyed(self) -> bool:
+        """Whether it has a key."""
+        return self.family == "keyed"

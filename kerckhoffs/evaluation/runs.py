@@ -1,0 +1,440 @@
+"""A run on disk: what is to be evaluated, and the rows that are done.
+
+    <folder>/manifest.json                 what the run is: experiments, models by hash, versions, machine, command
+    <folder>/samples.npz                   uploaded samples, if there are any
+    <folder>/rows/<block>-<hash>.csv.gz    the rows of one block, named by their SHA-256
+    <folder>/sessions.jsonl                who worked on it when: one line for each time that it was begun or resumed
+    <folder>/.lock                         held by the process that writes
+    <folder>/.app                          in a run of the app's alone: touched when somebody looks at the run
+
+A block is written whole or not at all, under its name only when it is on the disk, so a run may be killed at any
+moment and goes on where it was. Nothing is ever overwritten. What cannot be read back as it was written is named, and
+nothing else is touched.
+"""
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from filelock import FileLock, Timeout
+
+from kerckhoffs import places, zoo
+from kerckhoffs.checks import FileRefused
+from kerckhoffs.evaluation import experiments
+from kerckhoffs.evaluation.examples import COLUMNS, Samples
+from kerckhoffs.evaluation.experiments import BLOCK, Block, Experiment
+from kerckhoffs.evaluation.machine import machine
+
+FORMAT = "kerckhoffs-run-1"
+MANIFEST, SAMPLES, SESSIONS, ROWS = "manifest.json", "samples.npz", "sessions.jsonl", "rows"
+LOCK, APP = ".lock", ".app"
+SHARD = re.compile(r"(\d{6,})-([0-9a-f]{16})\.csv\.gz")
+ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{16}")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that `create` or `open_run` gives.
+
+    Args:
+        id: unguessable, so that who knows it may see the run.
+        models: SHA-256 of the weights of each model, by id.
+        model_folder: where the models are; None for the shipped ones.
+    """
+
+    folder: Path
+    id: str
+    command: str
+    experiments: tuple[Experiment, ...]
+    models: Mapping[str, str]
+    model_folder: Path | None
+    uploaded: Samples | None
+
+    @property
+    def cards(self) -> dict[str, zoo.ModelCard]:
+        """The cards of its models.
+
+        Raises:
+            FileRefused: if a model is missing, or is not the one that the run was begun with.
+        """
+        found = {}
+        for name, sha256 in self.models.items():
+            try:
+                found[name] = zoo.card(name, self.model_folder)
+            except ValueError as error:
+                if isinstance(error, FileRefused):
+                    raise
+                raise FileRefused(f"the model {name} of the run {self.folder} is missing") from error
+            if found[name].sha256 != sha256:
+                raise FileRefused(
+                    f"the model {name} has changed since the run {self.folder} was begun; restore it, or begin anew"
+                )
+        return found
+
+    @property
+    def blocks(self) -> list[Block]:
+        """All of its work."""
+        return experiments.blocks(self.experiments, self.cards)
+
+    def shards(self) -> dict[int, Path]:
+        """The files of the blocks that are done, by number.
+
+        Raises:
+            FileRefused: if they cannot be listed, or a block is there twice.
+        """
+        found: dict[int, Path] = {}
+        try:
+            paths = sorted((self.folder / ROWS).iterdir())
+        except OSError as error:
+            raise FileRefused(f"cannot read {self.folder / ROWS}: {error.strerror}") from error
+        for path in paths:
+            if match := SHARD.fullmatch(path.name):
+                number = int(match[1])
+                if number in found:
+                    raise FileRefused(f"{path} and {found[number]} are the same block; remove one of them")
+                found[number] = path
+        return found
+
+    def write(self, block: Block, rows: pd.DataFrame) -> None:
+        """Put the rows of a block on the disk. Only who holds `writing` may.
+
+        Raises:
+            FileRefused: if the disk refuses; what was written before stays.
+        """
+        data = gzip.compress(rows.to_csv(index=False).encode(), mtime=0)
+        name = f"{block.number:06d}-{hashlib.sha256(data).hexdigest()[:16]}.csv.gz"
+        write_atomically(self.folder / ROWS / name, data)
+
+    def text(self, path: Path) -> bytes:
+        """The CSV text of one shard.
+
+        Raises:
+            FileRefused: if it is not what was written.
+        """
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise FileRefused(f"cannot read {path}: {error.strerror}") from error
+        match = SHARD.fullmatch(path.name)
+        if not match or hashlib.sha256(data).hexdigest()[:16] != match[2]:
+            raise FileRefused(
+                f"{path} is damaged: its contents are not what was written; remove it and resume the run, and that "
+                "block alone is made again"
+            )
+        return gzip.decompress(data)
+
+    def check(self) -> None:
+        """Read every shard once.
+
+        Raises:
+            FileRefused: if one is damaged.
+        """
+        for path in self.shards().values():
+            self.text(path)
+
+    def tables(self) -> Iterator[pd.DataFrame]:
+        """The rows that are done, block by block, in the order of the blocks.
+
+        Raises:
+            FileRefused: if a block is damaged.
+        """
+        for _, path in sorted(self.shards().items()):
+            yield pd.read_csv(io.BytesIO(self.text(path)), dtype=COLUMNS)
+
+    def rows(self, columns: Sequence[str] = ()) -> pd.DataFrame:
+        """The rows that are done, or some columns of them, in one table. Words are held once each (categories).
+
+        Raises:
+            FileRefused: if a block is damaged.
+        """
+        wanted = list(columns) or list(COLUMNS)
+        kinds = {name: "category" if COLUMNS[name] == "str" and name != "sample" else COLUMNS[name] for name in wanted}
+        texts = (self.text(path) for _, path in sorted(self.shards().items()))
+        stream = io.BufferedReader(_Joined(texts))
+        return pd.read_csv(stream, dtype=kinds, usecols=wanted)[wanted]
+
+    @contextmanager
+    def writing(self, **session: Any) -> Iterator[None]:
+        """Hold the lock; note on the way out who worked on the run, when, and what they say of it in `session`.
+
+        Raises:
+            FileRefused: if another process holds it, or the folder cannot be written.
+        """
+        lock = FileLock(self.folder / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise FileRefused(f"another process is writing to the run {self.folder}; wait for it or stop it") from error
+        except OSError as error:
+            raise FileRefused(f"cannot write to {self.folder}: {error.strerror or error}") from error
+        began, before = _now(), set(os.listdir(self.folder / ROWS))
+        try:
+            for path in (self.folder / ROWS).glob("*.part"):  # of a process that was killed
+                path.unlink()
+            yield
+        finally:
+            made = len(set(os.listdir(self.folder / ROWS)) - before)
+            line = {"began": began, "ended": _now(), "blocks": made} | session | machine() | zoo.versions()
+            with suppress(OSError), (self.folder / SESSIONS).open("a") as file:  # a full disk refuses this too
+                file.write(json.dumps(line) + "\n")
+            lock.release()
+
+    def is_written(self) -> bool:
+        """Whether a process holds the lock."""
+        lock = FileLock(self.folder / LOCK)
+        try:
+            with lock.acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
+
+
+class _Joined(io.RawIOBase):
+    """CSV texts, one after the other under one header, as a file to read: never all in memory."""
+
+    def __init__(self, texts: Iterator[bytes]) -> None:
+        self._texts = texts
+        self._rest = memoryview((",".join(COLUMNS) + "\n").encode())
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer; 0 at the end."""
+        while not self._rest:
+            text = next(self._texts, None)
+            if text is None:
+                return 0
+            self._rest = memoryview(text)[text.index(b"\n") + 1 :]
+        count = min(len(buffer), len(self._rest))
+        buffer[:count], self._rest = self._rest[:count], self._rest[count:]
+        return count
+
+
+def home() -> Path:
+    """Where runs are kept: in the user's folder (keys.home)."""
+    return places.home().absolute() / "runs"
+
+
+def create(
+    what: Sequence[Experiment],
+    *,
+    command: str,
+    folder: str | Path | None = None,
+    model_folder: str | Path | None = None,
+    uploaded: Samples | None = None,
+) -> Run:
+    """Begin a run: check everything that can be checked, and write its manifest.
+
+    Args:
+        what: the experiments.
+        command: how a person would run it; for the manifest.
+        folder: a new or empty folder; one in the user's folder by default.
+        model_folder: where the models are; the shipped ones by default.
+        uploaded: what experiments on the split "uploaded" are about.
+
+    Raises:
+        ValueError: naming what is wrong with an experiment; then nothing is written.
+        FileRefused: if the folder is taken or cannot be written, or a model is missing.
+    """
+    cards = experiments.cards(what, model_folder)
+    experiments.check_models(what, cards)
+    for each in what:
+        dataset = cards[each.crafted_on].dataset
+        experiments.check_samples(each, dataset, len(uploaded.names) if uploaded else None)
+    names = sorted({name for experiment in what for name in experiment.models})
+    id_ = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(8)}"
+    path = Path(folder) if folder else home() / id_
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        taken = any(path.iterdir())
+    except OSError as error:
+        raise FileRefused(f"cannot write to {path}: {error.strerror}") from error
+    if taken:
+        raise FileRefused(f"{path} is not empty; resume the run that is in it, or name another folder")
+    manifest = {
+        "format": FORMAT,
+        "id": id_,
+        "begun": _now(),
+        "command": command,
+        "block": BLOCK,
+        "experiments": experiments.to_json(what),
+        "specification": specification(what),
+        "models": {name: {"sha256": cards[name].sha256, "keys": list(cards[name].keys)} for name in names},
+        "model_folder": str(Path(model_folder).absolute()) if model_folder else None,
+        "uploaded": None,
+        "versions": zoo.versions(),
+        "machine": machine(),
+    }
+    try:
+        (path / ROWS).mkdir()
+    except OSError as error:
+        raise FileRefused(f"cannot write to {path}: {error.strerror}") from error
+    if uploaded:
+        data = _pack(uploaded)
+        manifest["uploaded"] = hashlib.sha256(data).hexdigest()
+        write_atomically(path / SAMPLES, data)
+    write_atomically(path / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
+    return open_run(path)
+
+
+def open_run(folder: str | Path) -> Run:
+    """A run that was begun.
+
+    Raises:
+        FileRefused: if there is none, or it is not as it was written.
+    """
+    path = Path(folder)
+    manifest = read_manifest(path)
+    if not (path / ROWS).is_dir():
+        raise FileRefused(f"{path} has a manifest, but no folder {ROWS}: there is no run to go on with")
+    try:
+        if manifest["format"] != FORMAT or manifest["block"] != BLOCK:
+            raise ValueError(
+                f"its format is {manifest['format']} with blocks of {manifest['block']}, not {FORMAT}, {BLOCK}"
+            )
+        what = experiments.from_json(manifest["experiments"])
+        if manifest["specification"] != specification(what):
+            raise ValueError("its experiments have changed since the run was begun; restore them, or begin anew")
+        models = {name: str(entry["sha256"]) for name, entry in manifest["models"].items()}
+        if {name for each in what for name in each.models} != set(models):
+            raise ValueError("its models are not those of its experiments")
+        model_folder = Path(manifest["model_folder"]) if manifest["model_folder"] else None
+        uploaded = None
+        if manifest["uploaded"]:
+            data = (path / SAMPLES).read_bytes()
+            if hashlib.sha256(data).hexdigest() != manifest["uploaded"]:
+                raise ValueError(f"{SAMPLES} has changed since the run was begun")
+            uploaded = _unpack(data)
+        return Run(path, str(manifest["id"]), str(manifest["command"]), what, models, model_folder, uploaded)
+    except OSError as error:
+        raise FileRefused(f"cannot read {path / SAMPLES}: {error.strerror}") from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise FileRefused(f"{path / MANIFEST} is malformed or of another version: {error}") from error
+
+
+def specification(what: Sequence[Experiment]) -> str:
+    """The SHA-256 of what a run is about: blocks are numbered by it, so it must not change."""
+    return hashlib.sha256(json.dumps([BLOCK, experiments.to_json(what)], sort_keys=True).encode()).hexdigest()
+
+
+def find(id_: str) -> Run:
+    """The run in the user's folder with this id, which may come from anywhere.
+
+    Raises:
+        FileRefused: if there is none.
+    """
+    if not ID.fullmatch(id_) or not (home() / id_).is_dir():
+        raise FileRefused("there is no such run")
+    return open_run(home() / id_)
+
+
+def mark(run: Run) -> None:
+    """Make a run one of the app's, which `prune` deletes some day."""
+    with suppress(OSError):
+        (run.folder / APP).touch()
+
+
+def seen(run: Run) -> None:
+    """Note that somebody looks at a run, if it is one of the app's."""
+    with suppress(OSError):
+        os.utime(run.folder / APP)
+
+
+def prune(*, days: float, newest: int, keep: Container[str] = ()) -> None:
+    """Delete the app's runs in the user's folder that nobody has looked at for so many days, or that are too many.
+
+    Args:
+        newest: how many may stay, those that were looked at last.
+        keep: ids of runs that stay whatever their age; those that a process is writing do too.
+    """
+    looked: dict[Path, float] = {}
+    for path in home().glob(f"*/{APP}"):
+        with suppress(OSError):  # gone since
+            looked[path.parent] = path.stat().st_mtime
+    begin = time.time() - days * 24 * 3600
+    for number, folder in enumerate(sorted(looked, key=looked.__getitem__, reverse=True)):
+        if (number >= newest or looked[folder] < begin) and folder.name not in keep:
+            remove(folder)
+
+
+def remove(folder: Path) -> None:
+    """Delete a run, unless a process is writing to it."""
+    with suppress(Timeout, OSError), FileLock(folder / LOCK).acquire(timeout=0):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a run as it stands.
+
+    Raises:
+        FileRefused: if there is none.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise FileRefused(f"there is no run in {folder}: {MANIFEST} is missing") from error
+    except OSError as error:
+        raise FileRefused(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise FileRefused(f"{path} is malformed: {error}") from error
+    if not isinstance(manifest, dict):
+        raise FileRefused(f"{path} is malformed: it is no object")
+    return manifest
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that it is there as a whole, on the disk, or not at all.
+
+    Raises:
+        FileRefused: if the disk refuses.
+    """
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with part.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+        if os.name == "posix":  # the name too
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise FileRefused(f"cannot write to {path.parent}: {error.strerror}; what is there is kept") from error
+
+
+def _pack(samples: Samples) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, images=samples.images.numpy(), labels=samples.labels.numpy(), names=np.array(samples.names))
+    return file.getvalue()
+
+
+def _unpack(data: bytes) -> Samples:
+    with np.load(io.BytesIO(data), allow_pickle=False) as file:
+        images, labels = torch.from_numpy(file["images"]), torch.from_numpy(file["labels"])
+        return Samples(images, labels, tuple(str(name) for name in file["names"]))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

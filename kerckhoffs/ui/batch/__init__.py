@@ -1,0 +1,1 @@
+"""Batch and Table 3: runs in processes of their own."""

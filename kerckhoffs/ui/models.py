@@ -1,0 +1,132 @@
+"""The classifiers and samples that pages show: read once for all sessions, and again when a user's own change."""
+
+import os
+from collections.abc import Mapping
+
+import streamlit as st
+from torch import Tensor
+
+from kerckhoffs import data, zoo
+from kerckhoffs.checks import FileRefused, check_choice
+from kerckhoffs.defences import DefendedClassifier
+from kerckhoffs.zoo import ModelCard
+
+SHOW = "KERCKHOFFS_SHOW_PRIVATE_VIEWS"
+"""The switch with which the owner of a private key lets the app show what a network sees behind it. Permuted views of
+chosen images give the whole permutation away, so it is off."""
+
+KEPT = 32  # models in memory
+
+
+def cards() -> Mapping[str, ModelCard]:
+    """The cards of all models, by id: the shipped ones, and the user's own if their manifest can be read."""
+    own, _ = _own()
+    return {**_shipped(), **own}
+
+
+def problem() -> str:
+    """Why the user's own models cannot be listed; "" if they can."""
+    return _own()[1]
+
+
+@st.cache_resource(show_spinner=False)
+def _shipped() -> Mapping[str, ModelCard]:
+    return zoo.models(zoo.shipped_folder())
+
+
+def _own() -> tuple[Mapping[str, ModelCard], str]:
+    """The user's own models as they are now, and why not."""
+    path = zoo.own_folder() / zoo.MANIFEST
+    try:
+        state = path.stat()
+    except OSError:
+        return {}, ""
+    return _own_as(str(path), state.st_mtime_ns, state.st_size)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _own_as(path: str, changed: int, size: int) -> tuple[Mapping[str, ModelCard], str]:
+    try:
+        return zoo.own_models(), ""
+    except FileRefused as error:
+        return {}, str(error)
+
+
+def card(model_id: str) -> ModelCard:
+    """The card of a model.
+
+    Raises:
+        ValueError: on an unknown id.
+    """
+    known = cards()
+    check_choice(model_id, known, "model")
+    return known[model_id]
+
+
+def model(model_id: str) -> DefendedClassifier:
+    """A model, loaded once for all sessions; it is frozen, so they can share it.
+
+    Raises:
+        ValueError: on an unknown id.
+        FileRefused: if its weights or its key are missing or are not what the manifest says.
+    """
+    return _loaded(model_id, card(model_id).sha256)
+
+
+@st.cache_resource(max_entries=KEPT, show_spinner=False)
+def _loaded(model_id: str, sha256: str) -> DefendedClassifier:
+    return zoo.load(model_id)
+
+
+@st.cache_resource(max_entries=len(data.DATASETS), show_spinner=False)
+def samples(dataset: str) -> tuple[Tensor, Tensor]:
+    """The bundled samples, read once for all sessions, who must not write into them."""
+    return data.load(dataset)
+
+
+def shows_view(entry: ModelCard) -> bool:
+    """Whether pages may show what a model's network sees: always, but behind a private key only with the switch."""
+    return not entry.private or os.environ.get(SHOW) == "1"
+
+
+def title(entry: ModelCard) -> str:
+    """What a model is called in a menu, where the data set is known: "Table 2, keyed"."""
+    return entry.title.partition(", ")[2]
+
+
+def pair(dataset: str, network: str) -> tuple[str, str]:
+    """The two classifiers of a network that are shown side by side at first: classical and keyed, if they are there."""
+    ids = [each.id for each in cards().values() if each.dataset == dataset]
+    of_network = [name for name in ids if card(name).network == network] or ids
+
+    def first(defence: str, others: list[str]) -> str:
+        return next((name for name in others if card(name).defence == defence), others[0])
+
+    left = first("classical", of_network)
+    return left, first("keyed", [name for name in of_network if name != left] or [left])
+
+
+def control(entry: ModelCard) -> str | None:
+    """A classifier without a key for the same set, of another network, so trained independently; None if none is."""
+    for name, other in cards().items():
+        if other.dataset == entry.dataset and other.network != entry.network and other.defence == "classical":
+            return name
+    return None
+
+
+def names(ids: tuple[str, ...], control: str | None = None) -> dict[str, str]:
+    """What models that stand side by side are called, each otherwise.
+
+    "keyed classifier", "keyed classifier of your own", with the network behind it where two would be called the same.
+    """
+    found = {}
+    for name in ids:
+        entry = card(name)
+        said = f"{entry.entry.name} classifier" + " of your own" * entry.own
+        others = [card(other) for other in ids if other not in (name, control)]
+        if name == control:
+            said = "control without a key"
+        elif any((other.defence, other.own) == (entry.defence, entry.own) for other in others):
+            said += f", {zoo.NETWORKS[entry.network].name}"
+        found[name] = said
+    return found

@@ -1,0 +1,119 @@
+"""The scheme as a drawing: image -> P(·, k) -> network -> output, what of it the attacker sees, and where they craft.
+
+Hidden parts are hatched, dashed and say so, never told apart by colour alone.
+"""
+
+from html import escape
+
+import streamlit as st
+
+from kerckhoffs.attackers import KNOWLEDGE, Knowledge
+from kerckhoffs.zoo import ModelCard
+
+BOX = 34  # height
+LANES = (50, 106)  # the y of the defender's row and of the attacker's
+
+CSS = """
+svg { width: 100%; max-width: 310px; height: auto; display: block; margin: 0 auto; }
+svg { font: 600 13px var(--st-font); color: var(--st-text-color); }
+.small { font-weight: 400; font-size: 11px; }
+rect, path { fill: none; stroke: currentColor; stroke-width: 1.5; }
+.hidden { stroke-dasharray: 5 3; fill: url(#hatch); }
+.used { stroke: #d55e00; stroke-width: 2.5; }
+text { fill: currentColor; text-anchor: middle; dominant-baseline: central; }
+text.side { text-anchor: start; }
+"""
+
+JS = """
+export default function ({data, parentElement}) {
+  const place = parentElement.querySelector('#scheme');
+  if (place.shown !== data) { place.innerHTML = data; place.shown = data; }
+}
+"""
+
+_component = st.components.v2.component("kerckhoffs_scheme", html='<div id="scheme"></div>', css=CSS, js=JS)
+
+
+def scheme(knowledge: str, defended: ModelCard, key: str) -> None:
+    """Show it at one setting of the dial."""
+    _component(key=key, data=svg(KNOWLEDGE[knowledge], defended))
+
+
+def svg(knowledge: Knowledge, defended: ModelCard) -> str:
+    """The drawing; its title and description say the same in words."""
+    hidden = knowledge.hidden if defended.keyed else tuple(set(knowledge.hidden) - {"transform", "key"})
+    name, summary = knowledge.words(defended)
+    own, asks = knowledge.id in ("gray-box", "wrong-key"), knowledge.id == "black-box"
+    above, below = LANES
+    keyed = [
+        _box(64, above, 78, "P( · , k)", "transform" in hidden),
+        _box(64, 16, 78, "key k", "key" in hidden, height=22),
+        _arrow(103, 27, 103, above - BOX / 2),
+        _arrow(28, above, 64, above),
+        _arrow(142, above, 172, above),
+    ]
+    parts = [
+        *(keyed if defended.keyed else [_arrow(28, above, 172, above)]),
+        _box(172, above, 96, "network", "network" in hidden or "weights" in hidden),
+        _text(18, above, "x"),
+        _arrow(268, above, 298, above),
+        _text(330, above, "output"),
+        _text(220, above - 26, _network_words(hidden), "small"),
+    ]
+    if own:
+        parts += [
+            _text(18, below, "x"),
+            _box(172, below, 96, "network", False, "used"),
+            _arrow(268, below, 298, below),
+            _text(330, below, "output"),
+            _text(220, below + 26, "crafted on this one", "small"),
+        ]
+        if knowledge.id == "wrong-key":
+            parts += [_box(64, below, 78, "P( · , k′)", False, "used"), _arrow(28, below, 64, below)]
+            parts += [_arrow(142, below, 172, below), _text(103, below + 26, "made-up key k′", "small")]
+        else:
+            parts += [_arrow(28, below, 172, below), _text(103, below + 26, "no key", "small")]
+    else:
+        words = "crafted by asking this one" if asks else "crafted on this one" + ", key and all" * defended.keyed
+        parts += [f'<path class="used" d="M58 {above + 24} v8 h216 v-8"/>', _text(166, above + 46, words, "small")]
+    described = f"{summary} Hidden from the attacker: {', '.join(_words(hidden)) or 'nothing'}."
+    height = below + 34 if own else above + 60
+    return (
+        f'<svg viewBox="0 0 360 {height:g}" role="img" aria-labelledby="scheme-title scheme-words">'
+        f'<title id="scheme-title">The defended classifier as the attacker sees it. {escape(name)}</title>'
+        f'<desc id="scheme-words">{escape(described)}</desc>'
+        '<defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
+        '<path d="M0 0V6" style="stroke-width:1;opacity:.45"/></pattern></defs>' + "".join(parts) + "</svg>"
+    )
+
+
+def _words(hidden: tuple[str, ...]) -> list[str]:
+    names = {
+        "transform": "the transform P",
+        "key": "the key k",
+        "network": "the architecture and the data",
+        "weights": "the trained weights",
+    }
+    return [names[part] for part in hidden]
+
+
+def _network_words(hidden: tuple[str, ...]) -> str:
+    if "network" in hidden:
+        return "all hidden"
+    return "its weights hidden" if "weights" in hidden else "all known"
+
+
+def _box(x: float, y: float, width: float, words: str, hidden: bool, kind: str = "", height: float = BOX) -> str:
+    """A box whose middle is at height y; a hidden one says so."""
+    classes = " ".join(filter(None, (kind, "hidden" if hidden else "")))
+    rect = f'<rect class="{classes}" x="{x}" y="{y - height / 2}" width="{width}" height="{height}" rx="6"/>'
+    return rect + _text(x + width / 2, y, f"{words} ?" if hidden else words)
+
+
+def _arrow(x1: float, y1: float, x2: float, y2: float) -> str:
+    head = "l-6 -4 m6 4 l-6 4" if y1 == y2 else "l-4 -6 m4 6 l4 -6"
+    return f'<path d="M{x1} {y1} L{x2 - 2 * (y1 == y2)} {y2 - 2 * (x1 == x2)} {head}"/>'
+
+
+def _text(x: float, y: float, words: str, kind: str = "") -> str:
+    return f'<text class="{kind}" x="{x}" y="{y}">{escape(words)}</text>'

@@ -1,0 +1,1 @@
+"""Play: one image, one attacker, one attack, classifiers side by side."""

@@ -1,0 +1,116 @@
+"""What follows from an example, in words: whether it worked where it was crafted, whom it misleads, what to try.
+
+Every combination of what can come out has its own true sentence (tests/ui/play/test_consequences.py walks them): what
+happened on the model that the example was crafted on, then on the defended classifier, then on the others.
+"""
+
+from kerckhoffs.attacks import ATTACKS, Attack
+from kerckhoffs.data import DATASETS
+from kerckhoffs.evaluation.judge import Verdict
+from kerckhoffs.ui.models import card
+from kerckhoffs.ui.play.experiment import Experiment, Readings
+
+EFFORTS = ("iterations", "max_iterations", "max_queries")  # options of which more is stronger
+
+
+def consequence(experiment: Experiment, readings: Readings) -> str:
+    """What holds for this example, and nothing that it does not show of others."""
+    verdicts = {name: reading.verdict for name, reading in readings.items()}
+    there, defended = verdicts[experiment.crafted_on], verdicts[experiment.right]
+    classes = DATASETS[experiment.dataset].classes
+    said = [f"Crafted on the **{there.crafted_on}**, {_where_crafted(there, classes)}"]
+    if experiment.crafted_on == experiment.right:
+        said.append(_on_itself(experiment, there))
+    else:
+        said.append(_carried(experiment, there, defended, classes))
+    said += [
+        _beside(verdicts[name], classes, control=name == experiment.control_id)
+        for name in experiment.columns
+        if name not in (experiment.crafted_on, experiment.right)
+    ]
+    if not there.crafted_success and not there.nothing_to_attack and not defended.fooled:
+        said.append(advice(experiment))
+    return " ".join(filter(None, said))
+
+
+def _where_crafted(there: Verdict, classes: tuple[str, ...]) -> str:
+    """What the attack did on the model that it had."""
+    if there.nothing_to_attack:
+        return f"which read the clean image as {classes[there.before]} already: there was nothing to attack."
+    if not there.crafted_success:
+        wanted = "" if there.target is None else f", not as {classes[there.target]}"
+        read = "still read as" if there.after == there.before else "read as"
+        return f"and failed there: {read} {classes[there.after]}{wanted}."
+    return f"and works there: {classes[there.before]} → {classes[there.after]}."
+
+
+def _on_itself(experiment: Experiment, there: Verdict) -> str:
+    """What that says where the attacked model is the defended one."""
+    if there.nothing_to_attack:
+        return ""
+    if not there.crafted_success and not there.fooled:
+        return "A failed attack says nothing about the defence."
+    if not there.crafted_success:
+        return f"It missed its target and misleads the {there.evaluated_on} all the same. {_no_help(experiment)}"
+    return _no_help(experiment)
+
+
+def _no_help(experiment: Experiment) -> str:
+    """What did not stop an attack on the defended classifier itself."""
+    if not card(experiment.right).keyed:
+        return "It has no key: nothing was there to stop it."
+    if experiment.knowledge == "black-box":
+        return "Queries were enough: the defence failed though its key stayed secret."
+    return "With its key known, the defence is none."
+
+
+def _carried(experiment: Experiment, there: Verdict, defended: Verdict, classes: tuple[str, ...]) -> str:
+    """What that says of the defended classifier, on which it was not crafted."""
+    keyed = card(experiment.right).keyed
+    whom = f"the {defended.evaluated_on}"
+    if defended.before != defended.label:
+        return f"{_sentence(whom)} was wrong before any attack: this example says nothing about it."
+    if defended.fooled:
+        failed = "the defence failed though its key stayed secret" if keyed else "it has no key that could help"
+        turned = f"{classes[defended.before]} → {classes[defended.after]}"
+        if there.crafted_success and not there.nothing_to_attack:
+            return f"It carries over to {whom} ({turned}): {failed}."
+        return f"Even so it misleads {whom} ({turned}): {failed}."
+    if there.nothing_to_attack or not there.crafted_success:
+        which = "An attack that had nothing to do" if there.nothing_to_attack else "A failed attack"
+        return f"{which} says nothing about the defence."
+    return f"It does not carry over to {whom}. One example proves nothing for others."
+
+
+def _beside(verdict: Verdict, classes: tuple[str, ...], *, control: bool) -> str:
+    """What a classifier beside says that is neither attacked nor defended."""
+    whom = f"the {verdict.evaluated_on}"
+    if verdict.before != verdict.label:
+        return f"{_sentence(whom)} was wrong before any attack."
+    if verdict.fooled:
+        return f"It misleads {whom} as well ({classes[verdict.before]} → {classes[verdict.after]})."
+    if verdict.says_nothing or not control:
+        return f"{_sentence(whom)} still reads {classes[verdict.after]}."
+    return f"{_sentence(whom)} withstands it too: what it withstands is no merit of a key."
+
+
+def _sentence(words: str) -> str:
+    return words[0].upper() + words[1:]
+
+
+def advice(experiment: Experiment) -> str:
+    """What to try after an attack failed on the model that it was crafted on."""
+    chosen = dict(experiment.options)
+    tries = ["raise epsilon"] if chosen.get("epsilon", 1) < 1 else []
+    tries += [f"raise {name.replace('_', ' ')}" for name in EFFORTS if name in chosen][:1]
+    tries += ["aim at any wrong class"] if experiment.target is not None else []
+    tries += [f"use {name}" for name in _stronger(ATTACKS[experiment.attack])]
+    return f"Try this: {', or '.join(tries)}." if tries else ""
+
+
+def _stronger(attack: Attack) -> list[str]:
+    """An attack that reads the same and finds the smallest change that fools, if this one does not."""
+    if attack.kind == "minimal":
+        return []
+    names = {each.id: each.name for each in ATTACKS.values() if (each.kind, each.access) == ("minimal", attack.access)}
+    return [names.get("cw_l2") or next(iter(names.values()))] if names else []

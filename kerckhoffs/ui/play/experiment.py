@@ -1,0 +1,194 @@
+"""What the Play page compares: one example on classifiers side by side."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kerckhoffs.attackers import check_access, crafted_on
+from kerckhoffs.attacks import ATTACKS, OnStep
+from kerckhoffs.data import DATASETS, images
+from kerckhoffs.evaluation.judge import Verdict, predict, succeeded
+from kerckhoffs.ui import models
+from kerckhoffs.ui.models import card, model, samples
+from kerckhoffs.ui.parts import pixels, strokes
+
+TRAINING_SAMPLES = 100  # that a universal perturbation is fitted on: minutes at most
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything that decides an example and what it is shown to; two equal experiments give the same.
+
+    Args:
+        left, right: ids of the two classifiers; the right one is the defended one, about which the attacker knows
+            this or that.
+        source: where the image comes from: "sample", "drawing" or "upload".
+        value: the sample's number, or the encoded drawing, or the encoded pixels of the upload.
+        label: the true class, or what the drawing or the upload is meant to be.
+        seed: of an attack that draws random numbers.
+        control: whether a classifier without a key, which the attacker never saw, stands beside.
+    """
+
+    dataset: str
+    left: str
+    right: str
+    source: str
+    value: str
+    label: int
+    attack: str
+    options: tuple[tuple[str, Any], ...]
+    target: int | None
+    knowledge: str
+    seed: int = 0
+    control: bool = False
+
+    @property
+    def crafted_on(self) -> str:
+        """The id of the model that the example is crafted on."""
+        return crafted_on(self.knowledge, card(self.right))
+
+    @property
+    def control_id(self) -> str | None:
+        """The id of the control, if one is to stand beside and is none of the others."""
+        name = models.control(card(self.right)) if self.control else None
+        return None if name in (self.left, self.right, self.crafted_on) else name
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The ids of the classifiers that stand side by side; what is attacked is always one of them."""
+        shown = (self.left, self.right, self.crafted_on, self.control_id)
+        return tuple(dict.fromkeys(name for name in shown if name is not None))
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """What each of the columns is called."""
+        return models.names(self.columns, self.control_id)
+
+    @cached_property  # like `before` the same at every step of an attack
+    def image(self) -> Tensor:
+        """The clean image, (1, C, H, W)."""
+        return picture(self.dataset, self.source, self.value)
+
+    @cached_property
+    def before(self) -> dict[str, Tensor]:
+        """What each column says of the clean image, the probabilities of the classes (K,)."""
+        return {name: predict(model(name), self.image)[0] for name in self.columns}
+
+
+# What the page opens on: an attack that flips the classical classifier (a test holds that).
+OPENING_SAMPLE, OPENING_EPSILON, OPENING_KNOWLEDGE = 0, 0.15, "gray-box"
+
+
+def opening() -> Experiment:
+    """What the page shows at first, where the shipped models are there."""
+    dataset, options = "mnist", (("epsilon", OPENING_EPSILON), ("perturb_all", True))
+    left, right = models.pair(dataset, "table1")
+    label = int(samples(dataset)[1][OPENING_SAMPLE])
+    source = "sample", str(OPENING_SAMPLE)
+    return Experiment(dataset, left, right, *source, label, "fgsm", options, None, OPENING_KNOWLEDGE)
+
+
+def picture(dataset: str, source: str, value: str) -> Tensor:
+    """The image (1, C, H, W) that the models see, in 256 levels, so that an address and a program can hold it.
+
+    Raises:
+        ValueError: if the drawing or the pixels cannot be read, or nothing is drawn.
+    """
+    shape = DATASETS[dataset].shape
+    if source == "drawing":
+        drawn = images.to_model_input(strokes.picture(strokes.decode(value)))
+        return pixels.decode(pixels.encode(drawn), shape)
+    if source == "upload":
+        return pixels.decode(value, shape)
+    return samples(dataset)[0][int(value)][None]
+
+
+def craft(experiment: Experiment) -> Callable[[OnStep | None], Tensor]:
+    """Prepare the attack; what is returned runs it and may be called in a worker.
+
+    Raises:
+        ValueError: if the attack reads more of the model than the attacker has.
+    """
+    attack = ATTACKS[experiment.attack]
+    check_access(experiment.knowledge, attack)
+    attacked, image = model(experiment.crafted_on), experiment.image
+    targeted = experiment.target is not None
+    aim = torch.tensor([experiment.target if targeted else experiment.label])
+    training = _training(experiment) if attack.kind == "universal" else None
+
+    def run(on_step: OnStep | None) -> Tensor:
+        return attack.run(
+            attacked,
+            image,
+            aim,
+            targeted=targeted,
+            generator=torch.Generator().manual_seed(experiment.seed),
+            training=training,
+            on_step=on_step,
+            **dict(experiment.options),
+        )
+
+    return run
+
+
+def _training(experiment: Experiment) -> tuple[Tensor, Tensor]:
+    """Samples without the one that is shown, with their labels."""
+    shown = experiment.value if experiment.source == "sample" else ""
+    others = [i for i in range(TRAINING_SAMPLES + 1) if str(i) != shown][:TRAINING_SAMPLES]
+    every, labels = samples(experiment.dataset)
+    return every[others], labels[others]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one classifier sees and says.
+
+    Args:
+        clean_view, adversarial_view: (1, C, H, W); the images as they are where a private key hides the view.
+        before, after: the probabilities of the classes, of the clean image and of the example.
+    """
+
+    clean_view: Tensor
+    adversarial_view: Tensor
+    before: list[float]
+    after: list[float]
+    verdict: Verdict
+
+
+def compare(experiment: Experiment, adversarial: Tensor) -> dict[str, Reading]:
+    """Show the example to every column, judged in float32; by id."""
+    after = {name: predict(model(name), adversarial)[0] for name in experiment.columns}
+    wanted = experiment.label, experiment.target
+    crafted, before = after[experiment.crafted_on], experiment.before[experiment.crafted_on]
+    return {
+        name: Reading(
+            clean_view=seen(name, experiment.image),
+            adversarial_view=seen(name, adversarial),
+            before=experiment.before[name].tolist(),
+            after=after[name].tolist(),
+            verdict=Verdict(
+                crafted_on=experiment.names[experiment.crafted_on],
+                evaluated_on=experiment.names[name],
+                label=experiment.label,
+                target=experiment.target,
+                before=int(experiment.before[name].argmax()),
+                after=int(after[name].argmax()),
+                confidence=float(after[name].max()),
+                crafted_success=succeeded(int(crafted.argmax()), *wanted),
+                nothing_to_attack=succeeded(int(before.argmax()), *wanted),
+            ),
+        )
+        for name in experiment.columns
+    }
+
+
+def seen(model_id: str, image: Tensor) -> Tensor:
+    """What a network sees of an image, as far as it may be shown."""
+    return model(model_id).view(image) if models.shows_view(card(model_id)) else image
+
+
+Readings = Mapping[str, Reading]

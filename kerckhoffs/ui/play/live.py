@@ -1,0 +1,198 @@
+"""An attack on the page: what is quick runs at once, the rest in a worker, shown as it goes, and replayed after."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain, repeat
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+from torch import Tensor
+
+from kerckhoffs.attacks import ATTACKS, Step
+from kerckhoffs.ui.jobs import ORPHANED_SECONDS, Job, keep_one
+from kerckhoffs.ui.page import one_thread, sentences
+from kerckhoffs.ui.play import panels
+from kerckhoffs.ui.play.consequences import consequence
+from kerckhoffs.ui.play.experiment import Experiment, Reading, compare, craft
+
+FRAME_SECONDS = 0.18  # from one picture of a running attack to the next
+FRAMES = 5  # in one run of the fragment: a run costs a browser as much as several pictures, but Stop waits for its end
+SETTLE_SECONDS = 0.1  # from the result to the whole page, so that the browser shows the one before it builds the other
+FIRST_SECONDS = 0.15  # that the page waits for the first picture, so that it need not be drawn once more for it
+
+
+def current(experiment: Experiment) -> Job | None:
+    """The session's job, if it is this experiment's; another one's is stopped and forgotten."""
+    if st.session_state.get("job_of") != experiment:
+        if job := st.session_state.pop("job", None):
+            job.stop()
+        st.session_state.pop("job_of", None)
+    return st.session_state.get("job")
+
+
+@dataclass(frozen=True)
+class Example:
+    """An attack's result, (1, C, H, W), and what the classifiers say of it; the clean image while there is none."""
+
+    image: Tensor
+    readings: Mapping[str, Reading]
+    made: bool
+
+
+def show(experiment: Experiment) -> Example:
+    """Draw what there is of the attack; returns its example."""
+    if ATTACKS[experiment.attack].cost == 1:
+        result = craft(experiment)(None)
+        return Example(result, draw(panels.Comparison(experiment), experiment, result, "done"), made=True)
+    stage(experiment, iter([True]))
+    job = current(experiment)
+    made = job.result() if job is not None and job.done else None
+    image = experiment.image if made is None else made
+    return Example(image, compare(experiment, image), made=made is not None)
+
+
+@st.fragment
+def stage(experiment: Experiment, whole: Iterator[bool]) -> None:
+    """The attack's button, or its progress, or its replay, over the pictures. Pressing the button draws only this.
+
+    Args:
+        whole: true once, while the whole page is drawn, which must not wait for the attack.
+    """
+    one_thread()
+    with sentences():
+        job, at = current(experiment), None
+        strip = st.empty()
+        polling = job is not None and not job.done
+        if not polling:
+            with strip.container():
+                pressed, at = _controls(experiment, job)
+            if pressed:
+                job, at, polling = _begin(experiment), None, True  # even if it has ended: the page does not know yet
+                strip.empty()
+        frames = chain([1 if next(whole, False) else FRAMES], repeat(FRAMES))
+        st.fragment(watch, run_every=FRAMES * FRAME_SECONDS if polling else None)(experiment, job, at, polling, frames)
+
+
+def _controls(experiment: Experiment, job: Job | None) -> tuple[bool, Step | None]:
+    """What stands over an attack that is not running: its button, whether that was pressed, and the step to replay."""
+    name = ATTACKS[experiment.attack].name
+    button, words, slider = st.columns([1.2, 1.5, 2.3], vertical_alignment="center")
+    pressed = button.button(f"Run {name}", type="primary", icon=":material/play_arrow:", width="stretch")
+    if job is None:
+        words.caption(f"{name} has not run on this image with these settings.")
+        return pressed, None
+    steps = job.steps
+    if not steps:
+        words.caption(_ended(job))
+        return pressed, None
+    with slider:
+        at = st.slider("Replay", 0, len(steps), len(steps), key=f"replay_{id(job)}", label_visibility="collapsed")
+    if at == len(steps):
+        words.caption(f"{_ended(job)} Replay {len(steps)} of its steps:")
+        return pressed, None
+    words.caption(f"Replay: step {steps[at].done} of {steps[at].total}.")
+    return pressed, steps[at]
+
+
+def _ended(job: Job) -> str:
+    if job.failed:
+        return "Broke off."
+    if not job.stopped:
+        return "Finished."
+    why = f", as nobody had watched it for {ORPHANED_SECONDS:.0f} s" if job.orphaned else ""
+    return f"Stopped{why}: this is the best example it had."
+
+
+def _begin(experiment: Experiment) -> Job:
+    """Start the attack; returns when it has something to show, if that is soon."""
+    run = craft(experiment)
+    job = keep_one("job", lambda job: run(job.on_step))
+    st.session_state["job_of"] = experiment
+    job.wait_for_step(FIRST_SECONDS)
+    return job
+
+
+def watch(experiment: Experiment, job: Job | None, at: Step | None, polling: bool, frames: Iterator[int]) -> None:
+    """Draw a job's newest steps, a step of its replay, or its result. A fragment: it runs alone while it polls.
+
+    Args:
+        frames: how many steps this run and each later one draws of a running job, at most.
+    """
+    one_thread()
+    with sentences():
+        strip = st.empty()
+        view = panels.Comparison(experiment)
+        if job is None:
+            draw(view, experiment, experiment.image, "clean")
+        elif at is not None:
+            draw(view, experiment, at.current, "replay")
+        elif job.done and not polling:
+            draw(view, experiment, _result(experiment, job), "done")
+        elif not job.done:
+            _run(view, strip, experiment, job, next(frames))
+        if polling and job is not None and job.done:
+            st.rerun()  # draws the whole page once more, without polling, and says what went wrong
+
+
+def _run(view: panels.Comparison, strip: DeltaGenerator, experiment: Experiment, job: Job, frames: int) -> None:
+    """Draw a running job's newest steps, or its result if that comes first."""
+    with strip.container():
+        bar = _bar_and_stop(experiment, job)
+    began = time.monotonic()
+    for number in range(1, frames + 1):
+        image = experiment.image if job.step is None else job.step.current
+        readings = _pictures(view, experiment, image, "running")
+        if number == frames:
+            view.chart(readings)
+            return
+        job.wait_for_end(max(began + number * FRAME_SECONDS - time.monotonic(), 0))
+        if job.done:
+            strip.caption(_ended(job))
+            if not job.failed:
+                _pictures(view, experiment, _result(experiment, job), "done")
+                time.sleep(SETTLE_SECONDS)
+            return
+        bar.progress(*_progress(experiment, job))
+
+
+def _bar_and_stop(experiment: Experiment, job: Job) -> DeltaGenerator:
+    """A running job's bar, which is returned, and the button that stops it."""
+    bar, button = st.columns([6, 1], vertical_alignment="center", wrap=False)
+    if button.button("Stop", icon=":material/stop:", width="stretch"):
+        job.stop()
+    return bar.progress(*_progress(experiment, job))
+
+
+def _progress(experiment: Experiment, job: Job) -> tuple[float, str]:
+    """How far a running job is, as a share and in words."""
+    step, left = job.step, job.seconds_left
+    if step is None or left is None:
+        return 0.0, "Waiting for a free worker"
+    name = ATTACKS[experiment.attack].name
+    return step.done / step.total, f"{name}: step {step.done} of {step.total}, {left:.0f} s left at most"
+
+
+def _result(experiment: Experiment, job: Job) -> Tensor:
+    """What an ended job made; the clean image if it was stopped before it began."""
+    result = job.result()
+    return experiment.image if result is None else result
+
+
+def _pictures(
+    view: panels.Comparison, experiment: Experiment, adversarial: Tensor, stage: panels.Stage
+) -> Mapping[str, Reading]:
+    readings = compare(experiment, adversarial)
+    view.draw(adversarial, readings, stage)
+    return readings
+
+
+def draw(
+    view: panels.Comparison, experiment: Experiment, adversarial: Tensor, stage: panels.Stage
+) -> Mapping[str, Reading]:
+    """The pictures, what both classifiers say, and what follows; returns what they say."""
+    readings = _pictures(view, experiment, adversarial, stage)
+    view.chart(readings)
+    if stage == "done":
+        st.markdown(consequence(experiment, readings))
+    return readings

@@ -1,0 +1,70 @@
+"""An experiment as a Python program that runs as printed and makes the same example."""
+
+from kerckhoffs.attacks import ATTACKS
+from kerckhoffs.data import DATASETS
+from kerckhoffs.ui.parts import pixels
+from kerckhoffs.ui.play.experiment import TRAINING_SAMPLES, Experiment
+
+TEMPLATE = '''\
+"""{title}"""
+{imports}
+from kerckhoffs import data, zoo
+from kerckhoffs.attacks import ATTACKS
+from kerckhoffs.data import DATASETS
+from kerckhoffs.evaluation import predict
+
+{image}
+label, target = {label}, {target}
+crafted_on = zoo.load("{crafted_on}")
+adversarial = ATTACKS["{attack}"].run(
+    crafted_on,
+    image,
+    torch.tensor([label if target is None else target]),
+    targeted=target is not None,
+{arguments})
+
+for name in {names}:
+    before, after = predict(zoo.load(name), torch.cat([image, adversarial])).argmax(1).tolist()
+    print(f"crafted on {crafted_on}, evaluated on {{name}}: {{label}} is read as {{before}}, then as {{after}}")
+'''
+
+
+def script(experiment: Experiment) -> str:
+    """The program. It names models, never keys."""
+    attack = ATTACKS[experiment.attack]
+    arguments = [f"{name}={value!r}" for name, value in experiment.options]
+    if attack.random:
+        arguments.append(f"generator=torch.Generator().manual_seed({experiment.seed})")
+    if attack.kind == "universal":
+        others = f"[i for i in range({TRAINING_SAMPLES + 1}) if i != {_sample(experiment)}][:{TRAINING_SAMPLES}]"
+        arguments.append(f'training=data.load("{experiment.dataset}", indices={others})')
+    return TEMPLATE.format(
+        title=f"{attack.name}, crafted on {experiment.crafted_on}, evaluated on {len(experiment.columns)} classifiers.",
+        imports="import torch\n" if experiment.source == "sample" else "import base64\nimport zlib\n\nimport torch\n",
+        image=_image(experiment),
+        label=experiment.label,
+        target=experiment.target,
+        crafted_on=experiment.crafted_on,
+        attack=attack.id,
+        arguments="".join(f"    {argument},\n" for argument in arguments),
+        names=experiment.columns,
+    )
+
+
+def _sample(experiment: Experiment) -> int:
+    """The number of the sample, or one that is none."""
+    return int(experiment.value) if experiment.source == "sample" else -1
+
+
+def _image(experiment: Experiment) -> str:
+    """The lines that make the image; a drawing's pixels are written out, rounded to 8 bits as on the page."""
+    if experiment.source == "sample":
+        return f'image, _ = data.load("{experiment.dataset}", indices=[{experiment.value}])'
+    text, shape = pixels.encode(experiment.image), DATASETS[experiment.dataset].shape
+    text += "=" * (-len(text) % 4)
+    lines = "\n".join(f'    "{text[at : at + 100]}"' for at in range(0, len(text), 100))
+    return (
+        f"PIXELS = (  # {pixels.size(shape)}, 8 bits, compressed\n{lines}\n)\n"
+        "levels = torch.tensor(list(zlib.decompress(base64.urlsafe_b64decode(PIXELS))), dtype=torch.float32)\n"
+        f"image = levels.view{(1, *shape)} / 255"
+    )

@@ -1,0 +1,98 @@
+"""The paper's networks: Table 1 (attacked with FGSM) and Table 2 (attacked with Carlini-Wagner).
+
+They map images (N, C, H, W) in [0, 1] to logits (N, K). The tables give filters and kernels only; strides, padding
+and the dropout rate are those of the public code that the paper names (CleverHans' basic network for Table 1, Carlini
+and Wagner's for Table 2). The sizes in the comments are those for 28 x 28. To add a network, write its function and
+its entry in NETWORKS.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from kerckhoffs.checks import check_choice
+from kerckhoffs.data import DATASETS, Dataset
+
+
+def table1(dataset: Dataset) -> nn.Sequential:
+    """Paper, Table 1: three convolutions with strides 2, 2, 1, the first padded by 3, and one dense layer."""
+    convolutions = (
+        nn.Conv2d(dataset.shape[0], 64, 8, stride=2, padding=3),  # (N, 64, 14, 14)
+        nn.ReLU(),
+        nn.Conv2d(64, 128, 6, stride=2),  # (N, 128, 5, 5)
+        nn.ReLU(),
+        nn.Conv2d(128, 128, 5),  # (N, 128, 1, 1)
+        nn.ReLU(),
+        nn.Flatten(),
+    )
+    return nn.Sequential(*convolutions, nn.Linear(_features(convolutions, dataset), len(dataset.classes)))
+
+
+def table2(dataset: Dataset) -> nn.Sequential:
+    """Paper, Table 2: four 3x3 convolutions without padding, two poolings, three dense layers, dropout 0.5.
+
+    "32/64", "64/128" and "200/256" in the paper's table are the widths for MNIST and for Fashion-MNIST; any other set
+    gets the wider ones.
+    """
+    first, second, hidden = (32, 64, 200) if dataset.id == "mnist" else (64, 128, 256)
+    convolutions = (
+        nn.Conv2d(dataset.shape[0], first, 3),  # (N, first, 26, 26)
+        nn.ReLU(),
+        nn.Conv2d(first, first, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),  # (N, first, 12, 12)
+        nn.Conv2d(first, second, 3),
+        nn.ReLU(),
+        nn.Conv2d(second, second, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),  # (N, second, 4, 4)
+        nn.Flatten(),
+    )
+    return nn.Sequential(
+        *convolutions,
+        nn.Linear(_features(convolutions, dataset), hidden),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(hidden, hidden),
+        nn.ReLU(),
+        nn.Linear(hidden, len(dataset.classes)),
+    )
+
+
+def _features(convolutions: tuple[nn.Module, ...], dataset: Dataset) -> int:
+    """How many numbers a dense layer gets from these layers."""
+    image = torch.zeros(1, *dataset.shape, dtype=next(convolutions[0].parameters()).dtype)
+    try:
+        with torch.inference_mode():
+            return int(nn.Sequential(*convolutions)(image).shape[1])
+    except RuntimeError as error:
+        raise ValueError(f"images of shape {dataset.shape} are too small for this network") from error
+
+
+@dataclass(frozen=True)
+class Network:
+    """An entry of the registry: an architecture that can be built for a data set."""
+
+    id: str
+    name: str
+    summary: str
+    build: Callable[[Dataset], nn.Sequential]
+
+
+NETWORKS: dict[str, Network] = {
+    "table1": Network("table1", "Table 1", "The paper's network for FGSM: 3 convolutions, 1 dense layer.", table1),
+    "table2": Network("table2", "Table 2", "The paper's network for CW: 4 convolutions, 3 dense layers.", table2),
+}
+
+
+def build(network: str, dataset: str) -> nn.Sequential:
+    """Build an untrained network of NETWORKS for a set of data.DATASETS.
+
+    Raises:
+        ValueError: on an unknown network or set, or one whose images are too small for the network.
+    """
+    check_choice(network, NETWORKS, "network")
+    check_choice(dataset, DATASETS, "dataset")
+    return NETWORKS[network].build(DATASETS[dataset])

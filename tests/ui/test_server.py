@@ -1,0 +1,83 @@
+"""What the server does around the pages: its own route, its settings, its start and its end."""
+
+import asyncio
+import json
+import tomllib
+
+import streamlit as st
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from streamlit import config
+from streamlit.web.server.app_discovery import discover_asgi_app
+
+from kerckhoffs import __version__
+from kerckhoffs.ui import ending, preload, server, settings, warm
+from tests import ROOT
+
+
+def get(app, path):
+    """The headers and the body of an answer; Starlette's own client needs a package more."""
+    sent = []
+
+    async def receive():
+        return {"type": "http.request"}
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": path, "headers": [], "query_string": b"", "root_path": ""}
+    asyncio.run(app(scope, receive, send))
+    headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return headers, b"".join(message.get("body", b"") for message in sent)
+
+
+def test_streamlit_run_finds_the_app():
+    assert discover_asgi_app(ROOT / "app.py").import_string == "app:app"
+
+
+def test_its_own_route_stands_beside_streamlits(monkeypatch):
+    monkeypatch.setattr(warm, "_state", "warm")
+    app = Starlette(routes=server.ROUTES, middleware=server.MIDDLEWARE)
+    assert json.loads(get(app, "/api/status")[1]) == {"name": "kerckhoffs", "version": __version__, "state": "warm"}
+    st.App(server.MAIN, routes=server.ROUTES)  # refuses a route of Streamlit's own
+
+
+def test_the_first_picture_can_be_computed_without_a_page():
+    warm._first_picture()
+
+
+def test_a_first_picture_that_fails_is_said_and_ends_nothing(monkeypatch):
+    monkeypatch.setattr(warm, "_state", "cold")
+    monkeypatch.setenv("KERCKHOFFS_MODELS", "/nowhere")
+    st.cache_resource.clear()
+    warm._warm()
+    assert warm.state() == "failed"
+
+
+def test_only_the_first_page_is_told_of_the_script_of_its_charts():
+    assert len(preload.NAMES) == 1, "Streamlit has renamed it"
+    routes = [Route(path, lambda request: PlainTextResponse("")) for path in ("/", "/batch")]
+    app = Starlette(routes=routes, middleware=server.MIDDLEWARE)
+    assert get(app, "/")[0]["link"] == f"<./static/js/{preload.NAMES[0]}>; rel=modulepreload; crossorigin"
+    assert "link" not in get(app, "/batch")[0]
+
+
+def test_the_settings_are_streamlits_and_the_environment_goes_first(monkeypatch):
+    found = settings.settings()
+    assert found.keys() <= config._config_options_template.keys()
+    assert found["client.toolbarMode"] == tomllib.loads(settings.file().read_text())["client"]["toolbarMode"]
+    for name in found:
+        assert settings._variable(name) == config._config_options_template[name].env_var
+    monkeypatch.setenv("STREAMLIT_CLIENT_TOOLBAR_MODE", "minimal")
+    assert "client.toolbarMode" not in settings.settings()
+
+
+def test_what_is_to_be_done_at_the_end_is_done_once():
+    done = []
+    ending.at_end(lambda: done.append("first"))
+    ending.at_end(lambda: done.append("last"))
+    ending.end()
+    ending.end()
+    assert done[:2] == ["last", "first"]
+    assert len(done) == 2
