@@ -1,6 +1,7 @@
 """kerckhoffs app: the playground, from any folder."""
 
 import os
+import runpy
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +30,7 @@ def app_command(
         os.environ["KERCKHOFFS_OWN_MODELS"] = str(models.absolute())
     if show_private_views:
         os.environ["KERCKHOFFS_SHOW_PRIVATE_VIEWS"] = "1"
-    from kerckhoffs.ui import server  # slow, and the other commands do without
-
-    given = {"server.port": port, "server.address": address, "server.headless": headless}
-    server.serve({name: value for name, value in given.items() if value is not None})
+    for name, value in {"PORT": port, "ADDRESS": address, "HEADLESS": headless}.items():
+        if value is not None:
+            os.environ[f"STREAMLIT_SERVER_{name}"] = str(value).lower()
+    runpy.run_module("kerckhoffs.ui", run_name="__main__")  # a program of its own: nothing here imports the pages

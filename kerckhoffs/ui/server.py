@@ -53,12 +53,11 @@ def _open_browser() -> None:
     cli_util.open_browser(server_util.get_url(address))
 
 
-def serve(options: dict[str, Any]) -> None:
+def serve() -> None:
     """What `streamlit run app.py` starts in a checkout, from any folder; returns when the server has ended.
 
-    Args:
-        options: Streamlit's, by their dotted names; they go before the app's own settings.
+    What the environment says of Streamlit's options (STREAMLIT_SERVER_PORT and the like) goes before the settings.
     """
     sys.argv = [str(places.PACKAGE.parent / "app.py")]  # for Streamlit, who puts its folder first in the path
     app = st.App(MAIN, routes=ROUTES, middleware=MIDDLEWARE, lifespan=lifespan)
-    app.run(config=settings() | options)
+    app.run(config=settings())
