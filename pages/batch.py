@@ -7,7 +7,7 @@ from kerckhoffs.ui import link
 from kerckhoffs.ui.batch.choose import choose, command
 from kerckhoffs.ui.batch.estimate import duration, estimate
 from kerckhoffs.ui.batch.results import results
-from kerckhoffs.ui.batch.watch import begin, shown, watch
+from kerckhoffs.ui.batch.watch import begin, mine, shown, watch
 from kerckhoffs.ui.page import page
 
 RUN = "batch_run"
@@ -37,4 +37,5 @@ with page("Batch", heading="Batch: attacks on many samples"):
     if run := shown(RUN):
         watch(run, RUN, results, "New batch")
     else:
+        mine()
         new_batch()

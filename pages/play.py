@@ -1,16 +1,17 @@
-"""Play: one image, one attacker, one attack, two classifiers side by side."""
+"""Play: one image, one attacker, one attack, classifiers side by side."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import streamlit as st
 
 from kerckhoffs.attackers import KNOWLEDGE
-from kerckhoffs.attacks import ATTACKS, Attack
+from kerckhoffs.attacks import Attack
 from kerckhoffs.data import DATASETS
 from kerckhoffs.ui import controls, link
 from kerckhoffs.ui.page import page, panel
 from kerckhoffs.ui.play import live
-from kerckhoffs.ui.play.columns import choose_set, choose_two
+from kerckhoffs.ui.play.columns import choose as choose_columns
 from kerckhoffs.ui.play.dial import dial
 from kerckhoffs.ui.play.experiment import OPENING_EPSILON, OPENING_SAMPLE, TRAINING_SAMPLES, Experiment
 from kerckhoffs.ui.play.keywork import key_at_work
@@ -24,26 +25,22 @@ def panels_of_choice() -> Experiment | None:
     """Panels 1 to 3: the image, the attacker and the attack, and their address; None while there is no image."""
     first, second, third = st.columns([1.15, 1, 1], gap="small")
     with first, panel(1, "The image", "image"):
-        dataset, network = choose_set()
-        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-            source = controls.entry("Image", SOURCES, "sample", key="source", name="image")
-            columns = choose_two(dataset, network)
-        chosen = choose(dataset, columns.left, source, OPENING_SAMPLE)
+        columns = choose_columns()
+        source = controls.entry("Image", SOURCES, "sample", key="source", name="image")
+        chosen = choose(columns.dataset, columns.left, source, OPENING_SAMPLE)
     with second, panel(2, "Who knows what", "dial"):
         knowledge = dial(columns.right, "knowledge")
     with third, panel(3, "The attack", "attack"):
         attack = choose_attack(knowledge)
         options = choose_options(attack)
-        if attack.kind == "universal":
-            st.caption(f"Fitted on {TRAINING_SAMPLES} of the bundled samples, never on the one that is shown.")
-        if chosen is None:
-            return None
-        target = choose_target(dataset, chosen) if attack.targeted else None
-        seed = st.session_state["seed"] if attack.random else 0
-        if attack.cost == 1:
-            st.caption(f"{attack.name} takes one step: it runs at every change.")
-    experiment = Experiment(
-        dataset,
+        target = choose_target(columns.dataset, chosen) if attack.targeted and chosen else None
+        st.caption(" ".join(remarks(attack, dict(options))))
+    seed = st.session_state["seed"] if attack.random else 0
+    link.leave(columns.address() | address(source, chosen, knowledge, attack, options, target, seed))
+    if chosen is None:
+        return None
+    return Experiment(
+        columns.dataset,
         columns.left,
         columns.right,
         chosen.source,
@@ -56,8 +53,16 @@ def panels_of_choice() -> Experiment | None:
         seed,
         columns.control,
     )
-    link.leave(columns.address() | address(experiment, meant=chosen.said))
-    return experiment
+
+
+def remarks(attack: Attack, options: Mapping[str, Any]) -> Iterator[str]:
+    """What else is to be known of an attack with these options."""
+    if "epsilon" in options and attack.norm == "linf":
+        yield f"ε is {255 * options['epsilon']:.4g} of 255 grey levels."
+    if attack.kind == "universal":
+        yield f"Fitted on {TRAINING_SAMPLES} of the bundled samples, never on the one that is shown."
+    if attack.cost == 1:
+        yield f"{attack.name} takes one step: it runs at every change."
 
 
 def choose_attack(knowledge: str) -> Attack:
@@ -94,25 +99,25 @@ def choose_target(dataset: str, chosen: Chosen) -> int | None:
     return None if target == ANY else target
 
 
-def address(experiment: Experiment, meant: bool) -> dict[str, str]:
-    """What the page's address says beside the classifiers: everything that decides the example, and never a key.
-
-    Args:
-        meant: whether a person said what the image is meant to be.
-    """
-    values = {
-        "image": experiment.source,
-        experiment.source: experiment.value,
-        "dial": experiment.knowledge,
-        "attack": experiment.attack,
-    }
-    values |= {name: str(value).lower() for name, value in experiment.options if name != "perturb_all"}
-    if meant:
-        values["meant"] = str(experiment.label)
-    if experiment.target is not None:
-        values["target"] = str(experiment.target)
-    if ATTACKS[experiment.attack].random:
-        values["seed"] = str(experiment.seed)
+def address(
+    source: str,
+    chosen: Chosen | None,
+    knowledge: str,
+    attack: Attack,
+    options: tuple[tuple[str, Any], ...],
+    target: int | None,
+    seed: int,
+) -> dict[str, str]:
+    """What the page's address says beside the classifiers: everything that decides the example, and never a key."""
+    values = {"image": source} | ({source: chosen.value} if chosen else {})
+    values |= {"dial": knowledge, "attack": attack.id}
+    values |= {name: str(value).lower() for name, value in options if name != "perturb_all"}
+    if chosen and chosen.said:
+        values["meant"] = str(chosen.label)
+    if target is not None:
+        values["target"] = str(target)
+    if attack.random:
+        values["seed"] = str(seed)
     return values
 
 
@@ -128,5 +133,4 @@ with page("Play", heading="Whom does the attack fool?"):
             else:
                 st.caption("When the attack has run, its example can be downloaded here.")
     else:
-        link.leave({"image": st.session_state["source"]})
         st.info("There is no image yet: draw one, or upload one.", icon=":material/draw:")

@@ -22,7 +22,8 @@ LAYERS = [
     {"kerckhoffs.defences"},
     {"kerckhoffs.attacks", "kerckhoffs.data", "kerckhoffs.transforms"},
     {"kerckhoffs.keys"},
-    {"kerckhoffs", "kerckhoffs.checks", "kerckhoffs.places"},
+    {"kerckhoffs"},
+    {"kerckhoffs.checks", "kerckhoffs.places"},
 ]
 PICKLES = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve"}
 READ_PICKLES = {("torch", "load"), ("pandas", "read_pickle"), ("pd", "read_pickle")}

@@ -11,10 +11,12 @@ FMN (Pintor et al. 2021, algorithm 1; fmn.py) with six changes that were measure
 - In linf some starts step along the root of the gradient's entries, half way from the gradient itself, the steepest
   descent in l2, to its sign, that in linf: they end in other places.
 - Pixels that stand at a wall of the box and are pushed against it count as flat: they take no part of the step.
-- Images go in chunks that fit the caches.
+- Images go in chunks that fit the caches; where torch has several threads, in smaller ones side by side (threads.py).
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 
 import torch
@@ -25,6 +27,7 @@ from kerckhoffs.attacks.cw import margin_slope
 from kerckhoffs.attacks.fmn import BEYOND
 from kerckhoffs.attacks.geometry import cosine, norms, project, unit
 from kerckhoffs.attacks.logits import CHUNK
+from kerckhoffs.attacks.threads import available, side_by_side
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,25 @@ PHASES = {
 LONGEST = 1.0  # of what a step is a share of, in l2
 LAST_STEP = 0.01  # the last step of a phase, as such a share too
 INSIDE = 0.05  # of gamma: how far beyond the boundary the ball should end
+TOGETHER = 10  # images at most that go in one chunk, of several side by side
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a step of the walks of some images wants to know of the model: margins and slopes.
+
+    Args:
+        rows: (R,) int64, which of the open images.
+        trial: (S R, C, H, W), what the first walk of each tries, then the second, ...
+        labels: (S R,).
+    """
+
+    rows: Tensor
+    trial: Tensor
+    labels: Tensor
+
+
+Answer = tuple[Tensor, Tensor, Tensor]  # of margin_slope
 
 
 def walk(
@@ -73,14 +95,19 @@ def walk(
         iterations: steps of all phases together, with a gradient for each walk; >= 2.
         starts: how many of the walks of a phase, at most.
     """
-    batches, phases = chunks(pursuit, starts), lengths(p, iterations)
-    done, total = 0, len(batches) * sum(length for _, length in phases)
-    for rows in batches:
-        for phase, length in phases:
-            for trial in _steps(model, pursuit, rows, targeted, p, confidence, phase, length, starts):
-                done += 1
-                if pursuit.report(done, total, trial, rows):
-                    return
+    threads = available(model, pursuit.images)
+    batches = chunks(pursuit, starts) if threads == 1 else even_chunks(pursuit)
+    done, total = 0, len(batches) * sum(length for _, length in lengths(p, iterations))
+
+    def answer(look: Look) -> Answer:
+        return margin_slope(model, look.trial, look.labels, targeted, confidence)
+
+    walks = [_walks(pursuit, rows, p, iterations, starts) for rows in batches]
+    with closing(side_by_side(walks, answer, threads)) as looks:
+        for look in looks:
+            done += 1
+            if pursuit.report(done, total, look.trial[: len(look.rows)], look.rows):
+                return
 
 
 def lengths(p: float, iterations: int) -> list[tuple[Phase, int]]:
@@ -93,18 +120,16 @@ def gradients(p: float, iterations: int, starts: int) -> int:
     return sum(length * len(phase.steps[:starts]) for phase, length in lengths(p, iterations))
 
 
+def _walks(pursuit: Pursuit, rows: Tensor, p: float, iterations: int, starts: int) -> Generator[Look, Answer, None]:
+    """All phases of the open images `rows` (R,)."""
+    for phase, length in lengths(p, iterations):
+        yield from _steps(pursuit, rows, p, phase, length, starts)
+
+
 def _steps(
-    model: nn.Module,
-    pursuit: Pursuit,
-    rows: Tensor,
-    targeted: bool,
-    p: float,
-    confidence: float,
-    phase: Phase,
-    length: int,
-    starts: int,
-) -> Iterator[Tensor]:
-    """One phase of the open images `rows` (R,): what the first walk of each tries, (R, C, H, W), in every step."""
+    pursuit: Pursuit, rows: Tensor, p: float, phase: Phase, length: int, starts: int
+) -> Generator[Look, Answer, None]:
+    """One phase of the open images `rows` (R,)."""
     images, steps = pursuit.images[rows], phase.steps[:starts]
     begin = images, pursuit.best[rows] - images, pursuit.size[rows], pursuit.labels[rows]
     x, delta, smallest, labels = (torch.cat([each] * len(steps)) for each in begin)  # (S R, ...)
@@ -117,11 +142,10 @@ def _steps(
     for step in range(length):
         part = step / max(length - 1, 1)
         trial = (x + delta).clamp(0, 1)
-        margin, gradient, success = margin_slope(model, trial, labels, targeted, confidence)
+        margin, gradient, success = yield Look(rows, trial, labels)
         size = norms(delta, p)
         smallest = torch.where(success, torch.minimum(smallest, size), smallest)
         pursuit.keep_smallest(trial, success, size, rows)
-        yield trial[: len(rows)]
         gradient = gradient.masked_fill(((trial <= 0) & (gradient > 0)) | ((trial >= 1) & (gradient < 0)), 0)
         most = cosine(*phase.gamma, part) * size
         radius = torch.minimum(_radius(delta, margin, gradient, success, size, smallest, most, p, part), farthest)
@@ -136,6 +160,12 @@ def chunks(pursuit: Pursuit, starts: int) -> tuple[Tensor, ...]:
     """The numbers of the open images in parts, (R,) each, of which all starts fit into one forward."""
     everyone = torch.arange(len(pursuit), device=pursuit.open.device)
     return everyone.split(max(CHUNK // starts, 1)) if len(everyone) else ()
+
+
+def even_chunks(pursuit: Pursuit) -> tuple[Tensor, ...]:
+    """The numbers of the open images in equal parts of at most TOGETHER, (R,) each, whatever the number of threads."""
+    everyone = torch.arange(len(pursuit), device=pursuit.open.device)
+    return everyone.tensor_split(math.ceil(len(everyone) / TOGETHER)) if len(everyone) else ()
 
 
 def _radius(

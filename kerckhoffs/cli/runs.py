@@ -87,6 +87,8 @@ def evaluate_command(
         start=start,
         stop=stop,
     )
+    for name, rule in experiments.left_out([name for name, _ in named], listed(targets)):
+        print(f"left out: {name} with the targets {rule}: it cannot aim", file=sys.stderr)
     run = runs.create(what, command=_command(), folder=out, model_folder=models, uploaded=uploaded)
     return _finish(run, workers, engine, address, csv, _summary)
 

@@ -1,11 +1,18 @@
 """kerckhoffs app: the playground, from any folder."""
 
+import json
 import os
 import runpy
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from kerckhoffs import places
+from kerckhoffs.cli.settings import settings
+
+QUOTE = '"'
 
 
 def app_command(
@@ -30,7 +37,8 @@ def app_command(
         os.environ["KERCKHOFFS_OWN_MODELS"] = str(models.absolute())
     if show_private_views:
         os.environ["KERCKHOFFS_SHOW_PRIVATE_VIEWS"] = "1"
-    for name, value in {"PORT": port, "ADDRESS": address, "HEADLESS": headless}.items():
-        if value is not None:
-            os.environ[f"STREAMLIT_SERVER_{name}"] = str(value).lower()
-    runpy.run_module("kerckhoffs.ui", run_name="__main__")  # a program of its own: nothing here imports the pages
+    given = {"server.port": port, "server.address": address, "server.headless": headless}
+    options = settings() | {name: value for name, value in given.items() if value is not None}
+    flags = [f"--{name}={json.dumps(value).strip(QUOTE)}" for name, value in options.items()]
+    sys.argv = ["streamlit", "run", str(places.PACKAGE / "ui" / "entry" / "app.py"), *flags]
+    runpy.run_module("streamlit", run_name="__main__")

@@ -25,6 +25,8 @@ class DefendedClassifier(nn.Module):
         shape: (C, H, W) of the images that it was made for; if given, others are refused.
     """
 
+    thread_safe = True  # several threads may ask it at a time (attacks/threads.py)
+
     def __init__(self, network: nn.Module, shape: Shape | None = None) -> None:
         super().__init__()
         self.network = network

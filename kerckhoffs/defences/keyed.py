@@ -26,6 +26,8 @@ class KeyedClassifier(DefendedClassifier):
         shape: (C, H, W) of the images that it was made for; if given, others are refused.
     """
 
+    thread_safe = True
+
     def __init__(self, transform: nn.Module, network: nn.Module, shape: Shape | None = None) -> None:
         super().__init__(network, shape)
         self.transform = transform

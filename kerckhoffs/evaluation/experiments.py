@@ -122,21 +122,34 @@ def grid(
 ) -> tuple[Experiment, ...]:
     """Every attack, with its options, on every crafted-on model, with every target rule and every seed, once each.
 
+    An attack that cannot aim is left out of the rules that have targets (`left_out`).
+
     Raises:
         ValueError: naming what is wrong, or if there is nothing to do.
     """
     models, rules, numbers = dict.fromkeys(crafted_on), dict.fromkeys(targets), dict.fromkeys(seeds)
     named = {(attack, json.dumps(dict(options), sort_keys=True, default=str)): options for attack, options in attacks}
+    impossible = left_out([attack for attack, _ in named], rules)
     experiments = tuple(
         Experiment(attack, model, tuple(evaluated_on), dict(options), rule, seed, split, start, stop)
         for (attack, _), options in named.items()
         for model in models
         for rule in rules
         for seed in numbers
+        if (attack, rule) not in impossible
     )
+    if impossible and not experiments:
+        aimless = ", ".join(dict.fromkeys(attack for attack, _ in impossible))
+        raise ValueError(f"{aimless} cannot be targeted: its targets must be untargeted")
     if not experiments:
         raise ValueError("there is nothing to evaluate: name attacks, crafted-on models, targets and seeds")
     return experiments
+
+
+def left_out(attacks: Iterable[str], targets: Iterable[str]) -> list[tuple[str, str]]:
+    """The pairs of an attack and a target rule that a grid leaves out: the attack cannot aim."""
+    aimless = [name for name in dict.fromkeys(attacks) if name in ATTACKS and not ATTACKS[name].targeted]
+    return [(name, rule) for name in aimless for rule in targets if rule != "untargeted"]
 
 
 def cards(experiments: Iterable[Experiment], folder: str | Path | None = None) -> dict[str, zoo.ModelCard]:

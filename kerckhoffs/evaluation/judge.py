@@ -4,6 +4,7 @@ An attack never judges itself. Every verdict names the model that an example was
 evaluated on; an attack that failed on the former says nothing about the latter.
 """
 
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,11 +117,18 @@ def predictions(model: nn.Module, images: Tensor) -> Tensor:
 
 
 class _Calls:
-    """Images that went forwards and backwards. A copy of a counted model counts here too."""
+    """Images that went forwards and backwards, in any thread. A copy of a counted model counts here too."""
 
     def __init__(self) -> None:
         self.forwards = 0
         self.gradients = 0
+        self._lock = threading.Lock()  # += reads, adds and writes: another thread's number may come in between
+
+    def add(self, forwards: int = 0, gradients: int = 0) -> None:
+        """Count some more."""
+        with self._lock:
+            self.forwards += forwards
+            self.gradients += gradients
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "_Calls":
         return self
@@ -133,6 +141,8 @@ class Counted(nn.Module):
     itself escapes the count.
     """
 
+    thread_safe = True
+
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
@@ -143,11 +153,11 @@ class Counted(nn.Module):
         """Logits (N, K)."""
         logits: Tensor = self.model(images)
         count = len(images)
-        self.calls.forwards += count
+        self.calls.add(forwards=count)
         if logits.requires_grad:
 
             def backward(_: Tensor) -> None:
-                self.calls.gradients += count
+                self.calls.add(gradients=count)
 
             logits.register_hook(backward)
         return logits

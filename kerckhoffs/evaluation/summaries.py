@@ -107,21 +107,24 @@ def markdown(table: pd.DataFrame, columns: Sequence[str] | None = None) -> str:
 
 
 def report(summary: pd.DataFrame) -> pd.DataFrame:
-    """A summary for people: percent with intervals, and the names of things as they are."""
+    """A summary for people: percent with intervals; first what was attacked how and what came of it, then the rest."""
     shares = {
-        "clean error %": "clean_error",
         "attacked error %": "attacked_error",
         "attack success %": "attack_success",
+        "clean error %": "clean_error",
         "crafted-on success %": "crafted_success",
         "transfer %": "transfer",
     }
-    shown = summary[["attack", "options", "targets", "crafted_on", "evaluated_on", "examples"]].copy()
-    shown.columns = ["attack", "options", "targets", "crafted on", "evaluated on", "examples"]
-    if summary["seed"].nunique() > 1:
-        shown.insert(3, "seed", summary["seed"])
+    varied = [name for name in ("options", "targets", "seed") if summary.groupby("attack")[name].nunique().max() > 1]
+    shown = summary[["attack", *varied, "crafted_on", "evaluated_on"]].rename(
+        columns=lambda name: name.replace("_", " ")
+    )
     for title, name in shares.items():
         values = zip(summary[name], summary[f"{name}_low"], summary[f"{name}_high"], strict=True)
         shown[title] = [percent(*each) for each in values]
+    for name in ("options", "targets", "examples"):
+        if name not in varied:
+            shown[name] = summary[name]
     for norm in ("l0", "l2", "linf"):
         shown[f"median {norm}"] = [f"{size:.4g}" for size in summary[f"median_{norm}"]]
     return shown

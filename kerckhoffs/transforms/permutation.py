@@ -23,6 +23,7 @@ class Permutation(nn.Module):
         ValueError: if the key's length is not C * H * W.
     """
 
+    thread_safe = True
     order: Tensor
     inverse_order: Tensor
 

@@ -56,6 +56,7 @@ def attack(reads: Sequence[str], default: str, key: str) -> Attack:
         key=key,
         help="Its name, the norm in which it counts the change, what it reads of the model, and how far it goes.",
         persist_state="session",
+        filter_mode="contains",
     )
     return ATTACKS[chosen]
 

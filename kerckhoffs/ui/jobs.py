@@ -8,7 +8,8 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
@@ -23,14 +24,25 @@ WAITING = 8  # jobs in all, running and waiting; more are refused
 A_SESSION = 3  # of them: one that runs, and those that were stopped and have not noticed yet
 SNAPSHOTS = 60  # steps of a job that are kept, evenly spread
 ORPHANED_SECONDS = 20.0
+UNWATCHED_SECONDS = 1.5  # a page that shows a job asks every second
+KEPT = 24  # jobs that have ended, so that a page that was loaded anew finds its own
 SWITCH_SECONDS = 0.0005
 
 
 class Job:
-    """One piece of work. Pages read `state`, `step`, `result` and `error`; all are safe from any thread."""
+    """One piece of work. Pages read `step`, `spent`, `done` and `result`; all are safe from any thread.
 
-    def __init__(self, work: Callable[["Job"], Tensor]) -> None:
+    Args:
+        what: names the work: two jobs of which it is equal do the same.
+        spent: says what it has cost so far, in words.
+    """
+
+    def __init__(
+        self, work: Callable[["Job"], Tensor], what: Hashable = None, spent: Callable[[], str] = lambda: ""
+    ) -> None:
         self._work = work
+        self.what = what
+        self._spent = spent
         self._stop = threading.Event()
         self._orphaned = False
         self._begun = threading.Event()
@@ -107,6 +119,16 @@ class Job:
         return self._step
 
     @property
+    def spent(self) -> str:
+        """What it has cost so far, in words."""
+        return self._spent()
+
+    @property
+    def unwatched(self) -> bool:
+        """Whether no page has asked after it for longer than any page that shows it takes to ask again."""
+        return time.monotonic() - self._asked > UNWATCHED_SECONDS
+
+    @property
     def steps(self) -> tuple[Step, ...]:
         """At most SNAPSHOTS of its steps, evenly spread, and the newest one."""
         kept, newest = tuple(self._steps), self._step
@@ -147,10 +169,11 @@ class Jobs:
         # One image at a time gains nothing from more threads, which would wait for each other and for the pages.
         self._pool = ThreadPoolExecutor(WORKERS, "attack", initializer=torch.set_num_threads, initargs=(1,))
         self._jobs: dict[Job, str] = {}  # and whose they are
+        self._ended: deque[Job] = deque(maxlen=KEPT)
         self._lock = threading.Lock()
 
-    def submit(self, work: Callable[[Job], Tensor], owner: str = "") -> Job:
-        """Start some work, or queue it.
+    def submit(self, job: Job, owner: str = "") -> Job:
+        """Start a job, or queue it.
 
         Args:
             owner: whose it is; a named one has at most A_SESSION jobs at a time.
@@ -159,15 +182,23 @@ class Jobs:
             ValueError: if too much is running and waiting already.
         """
         with self._lock:
-            self._jobs = {job: whose for job, whose in self._jobs.items() if not job.done}
+            self._ended.extend(each for each in self._jobs if each.done)
+            self._jobs = {each: whose for each, whose in self._jobs.items() if not each.done}
             if owner and list(self._jobs.values()).count(owner) >= A_SESSION:
                 raise ValueError(f"{A_SESSION} attacks that you started have not ended yet; try again in a moment")
             if len(self._jobs) >= WAITING:
                 raise ValueError(f"{len(self._jobs)} attacks are running or waiting already; try again in a moment")
-            job = Job(work)
             job.start(self._pool)
             self._jobs[job] = owner
             return job
+
+    def left(self, what: Hashable) -> Job | None:
+        """A job that does this and that nobody watches: one whose page was loaded anew. None if there is none."""
+        with self._lock:
+            for job in reversed([*self._ended, *self._jobs]):
+                if job.what == what and job.unwatched and not job.failed and not (job.done and job.stopped):
+                    return job
+        return None
 
 
 @st.cache_resource(show_spinner=False)
@@ -176,14 +207,16 @@ def jobs() -> Jobs:
     return Jobs()
 
 
-def keep_one(name: str, work: Callable[[Job], Tensor]) -> Job:
+def keep_one(
+    name: str, work: Callable[[Job], Tensor], what: Hashable = None, spent: Callable[[], str] = lambda: ""
+) -> Job:
     """Start work for this session under a name; what runs there already is stopped.
 
     Raises:
         ValueError: if too much is running already; then what was there stays.
     """
     state: Any = st.session_state
-    job = jobs().submit(work, state.setdefault("owner_of_jobs", uuid.uuid4().hex))
+    job = jobs().submit(Job(work, what, spent), state.setdefault("owner_of_jobs", uuid.uuid4().hex))
     if name in state:
         state[name].stop()
     state[name] = job

@@ -1,12 +1,10 @@
 """The server around the pages: what it serves beside them, and what it does when it starts and when it ends."""
 
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import streamlit as st
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -14,10 +12,9 @@ from starlette.routing import Route
 from streamlit import cli_util, config
 from streamlit.web.server import server_util
 
-from kerckhoffs import __version__, places
+from kerckhoffs import __version__
 from kerckhoffs.ui import ending, warm
 from kerckhoffs.ui.preload import Preload
-from kerckhoffs.ui.settings import settings
 
 MAIN = Path(__file__).parent / "entry" / "main.py"
 
@@ -51,13 +48,3 @@ def _open_browser() -> None:
     else:
         address = "localhost"
     cli_util.open_browser(server_util.get_url(address))
-
-
-def serve() -> None:
-    """What `streamlit run app.py` starts in a checkout, from any folder; returns when the server has ended.
-
-    What the environment says of Streamlit's options (STREAMLIT_SERVER_PORT and the like) goes before the settings.
-    """
-    sys.argv = [str(places.PACKAGE.parent / "app.py")]  # for Streamlit, who puts its folder first in the path
-    app = st.App(MAIN, routes=ROUTES, middleware=MIDDLEWARE, lifespan=lifespan)
-    app.run(config=settings())

@@ -73,17 +73,38 @@ def _features(convolutions: tuple[nn.Module, ...], dataset: Dataset) -> int:
 
 @dataclass(frozen=True)
 class Network:
-    """An entry of the registry: an architecture that can be built for a data set."""
+    """An entry of the registry: an architecture that can be built for a data set.
+
+    Args:
+        layers: what it is, in two words for a menu.
+        summary: what it is, in a sentence.
+    """
 
     id: str
     name: str
+    layers: str
     summary: str
     build: Callable[[Dataset], nn.Sequential]
 
 
 NETWORKS: dict[str, Network] = {
-    "table1": Network("table1", "Table 1", "The paper's network for FGSM: 3 convolutions, 1 dense layer.", table1),
-    "table2": Network("table2", "Table 2", "The paper's network for CW: 4 convolutions, 3 dense layers.", table2),
+    network.id: network
+    for network in (
+        Network(
+            "table1",
+            "Table 1",
+            "3 conv, 1 dense",
+            "The paper's network for FGSM: 3 convolutions, 1 dense layer.",
+            table1,
+        ),
+        Network(
+            "table2",
+            "Table 2",
+            "4 conv, 3 dense",
+            "The paper's network for CW: 4 convolutions, 3 dense layers.",
+            table2,
+        ),
+    )
 }
 
 

@@ -1,6 +1,7 @@
 """The pages as Streamlit runs them, without a browser (tests/browser has one)."""
 
 import json
+import re
 import shutil
 import threading
 
@@ -18,6 +19,7 @@ from kerckhoffs.ui.controls import ACCESS, STRENGTHS
 from kerckhoffs.ui.jobs import Job
 from kerckhoffs.ui.pages import PAGES
 from kerckhoffs.ui.play import live
+from kerckhoffs.ui.play.experiment import Crafting
 from tests import ROOT
 from tests.pages import SECONDS, choose_attack, html, labels, opened, run_and_wait, switch, verdicts, words
 
@@ -164,7 +166,7 @@ def test_cw_waits_for_its_button_runs_in_a_worker_and_is_judged():
     assert "has not run" in words(app.caption)
     assert not verdicts(app)
     assert html(app).count("Clean image, read as <b>7 (") == 2
-    assert "l∞ 0.000 · l2 0.00 · l0 0 of 784 pixels" in html(app)
+    assert "l∞ 0.000 (0 of 255 grey levels) · l2 0.00 · l0 0 of 784 pixels" in html(app)
     app.number_input(key="cw_l2_iterations").set_value(60).run()
     run_and_wait(app)
     assert "Finished" in words(app.caption)
@@ -184,13 +186,11 @@ def test_an_attack_that_ends_before_its_first_picture_is_drawn_is_finished_on_th
 
 
 def test_an_attack_that_breaks_off_is_a_sentence_and_can_be_run_again(monkeypatch):
-    def broken(experiment):
-        def run(on_step):
+    class Broken(Crafting):
+        def __call__(self, on_step):
             raise ValueError("the model fell asleep")
 
-        return run
-
-    monkeypatch.setattr(live, "craft", broken)
+    monkeypatch.setattr(live, "craft", Broken)
     app = opened()
     choose_attack(app, "pgd")
     next(button for button in app.button if button.label.startswith("Run")).click().run()
@@ -278,7 +278,7 @@ def test_a_result_of_other_settings_is_never_shown():
     assert "has not run" in words(app.caption)
     assert not verdicts(app)
     assert html(app).count("Clean image, read as <b>7 (") == 2
-    assert "l∞ 0.000 · l2 0.00 · l0 0 of 784 pixels" in html(app)
+    assert "l∞ 0.000 (0 of 255 grey levels) · l2 0.00 · l0 0 of 784 pixels" in html(app)
 
 
 @pytest.fixture
@@ -362,3 +362,29 @@ def test_a_page_gives_its_turn_back_and_goes_without_one_when_others_keep_theirs
     with frame.page("Patient", "A page"):
         assert not turns.acquire(blocking=False)
     assert not turns.acquire(blocking=False)  # what it did not have it did not give back
+
+
+def test_after_a_reload_the_page_finds_the_attack_that_was_running(fresh_caches, monkeypatch):
+    monkeypatch.setattr(jobs, "UNWATCHED_SECONDS", -1.0)
+    chosen = dict(attack="pgd", iterations="3", epsilon="0.2")
+    app = opened(**chosen)
+    run_and_wait(app)
+    again = opened(**chosen)
+    assert again.session_state["job"] is app.session_state["job"]
+    assert verdicts(again) == verdicts(app)
+    assert "has not run" not in words(again.caption)
+    assert "has not run" in words(opened(**(chosen | {"epsilon": "0.1"})).caption)
+
+
+def test_a_black_box_attack_says_how_many_queries_it_spent(fresh_caches):
+    app = opened(dial="black-box", attack="square", max_queries="30", epsilon="0.05")
+    run_and_wait(app)
+    [said] = re.findall(r"Asked of the attacked model: (\d+) queries", html(app))
+    assert 1 < int(said) <= 30
+
+
+def test_sizes_are_also_said_in_grey_levels(fresh_caches):
+    app = opened(epsilon="0.2")
+    assert "ε is 51 of 255 grey levels" in words(app.caption)
+    assert "l∞ 0.200 (51 of 255 grey levels)" in html(app)
+    assert "Asked of the attacked model: 1 gradient" in html(app)

@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import sys
 import tomllib
+from pathlib import Path
 
+import pytest
 import streamlit as st
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
@@ -12,7 +15,8 @@ from streamlit import config
 from streamlit.web.server.app_discovery import discover_asgi_app
 
 from kerckhoffs import __version__
-from kerckhoffs.ui import ending, preload, server, settings, warm
+from kerckhoffs.cli import serve, settings
+from kerckhoffs.ui import ending, preload, server, warm
 from tests import ROOT
 
 
@@ -32,8 +36,26 @@ def get(app, path):
     return headers, b"".join(message.get("body", b"") for message in sent)
 
 
-def test_streamlit_run_finds_the_app():
-    assert discover_asgi_app(ROOT / "app.py").import_string == "app:app"
+@pytest.mark.parametrize("file", ["app.py", "kerckhoffs/ui/entry/app.py"])
+def test_streamlit_run_finds_the_app(file):
+    assert discover_asgi_app(ROOT / file).import_string == "app:app"
+
+
+def test_kerckhoffs_app_has_streamlit_run_it_with_the_settings_and_what_was_asked_for(monkeypatch):
+    ran = []
+    monkeypatch.setattr(sys, "argv", [])
+    monkeypatch.setattr(serve.runpy, "run_module", lambda name, run_name: ran.append((name, list(sys.argv))))
+    serve.app_command(port=1234, address="127.0.0.1", headless=True)
+    [(name, (program, command, file, *flags))] = ran
+    assert (name, program, command) == ("streamlit", "streamlit", "run")
+    assert discover_asgi_app(Path(file)).import_string == "app:app"
+    assert {"--server.port=1234", "--server.address=127.0.0.1", "--server.headless=true"} <= set(flags)
+    assert "--client.toolbarMode=viewer" in flags
+
+
+def test_a_folder_of_models_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="there is no folder"):
+        serve.app_command(models=tmp_path / "nothing")
 
 
 def test_its_own_route_stands_beside_streamlits(monkeypatch):

@@ -21,6 +21,7 @@ from kerckhoffs.ui.page import panel
 MAX_SEEDS = 10
 SOURCES = {"test": "Test samples", UPLOADED: "A zip of your own"}
 KEPT: dict[str, Any] = {"persist_state": "session"}
+MANY: dict[str, Any] = KEPT | {"filter_mode": "contains", "select_all": False}  # Enter takes the one that was meant
 
 Attacks = list[tuple[str, Mapping[str, Any]]]
 
@@ -46,7 +47,7 @@ def choose() -> Chosen | None:
         attacks = _attacks()
     with third, panel(3, "Samples, targets, seeds", "batch_samples"):
         samples, split, start, stop = _samples(dataset)
-        targets = st.multiselect("Targets", list(TARGETS), ["untargeted"], key="batch_targets", help=_rules(), **KEPT)
+        targets = st.multiselect("Targets", list(TARGETS), ["untargeted"], key="batch_targets", help=_rules(), **MANY)
         seed, seeds = st.columns(2, wrap=False)
         first_seed = seed.number_input("First seed", 0, controls.MAX_SEED, 0, key="batch_seed", **KEPT)
         number = seeds.number_input("Number of seeds", 1, MAX_SEEDS, 1, key="batch_seeds", **KEPT)
@@ -62,6 +63,9 @@ def choose() -> Chosen | None:
         if missing:
             st.info(f"Choose {words}.", icon=":material/checklist:")
             return None
+    if not {"untargeted"} & set(targets) and not any(ATTACKS[name].targeted for name, _ in attacks):
+        st.info("None of these attacks can aim: add the targets untargeted.", icon=":material/checklist:")
+        return None
     lines = len(attacks) * len(crafted_on) * number
     of_a_sample = sum(experiments.examples_of_a_sample(rule, dataset) for rule in targets)
     check_size(lines * len(targets), lines * of_a_sample * (stop - start))  # building it would take long
@@ -75,6 +79,8 @@ def choose() -> Chosen | None:
         start=start,
         stop=stop,
     )
+    for name, rule in experiments.left_out([name for name, _ in attacks], targets):
+        st.caption(f"{ATTACKS[name].name} cannot aim: it is left out of the targets **{rule}**.")
     return Chosen(what, samples)
 
 
@@ -104,7 +110,7 @@ def _models() -> tuple[str, list[str], list[str]]:
         format_func=called,
         key=f"batch_crafted_{dataset}",
         help="The models whose gradients or answers the attack uses, each in turn.",
-        **KEPT,
+        **MANY,
     )
     evaluated_on = st.multiselect(
         "Evaluated on",
@@ -113,7 +119,7 @@ def _models() -> tuple[str, list[str], list[str]]:
         format_func=called,
         key=f"batch_evaluated_{dataset}",
         help="The models that are then shown every example.",
-        **KEPT,
+        **MANY,
     )
     for defence in dict.fromkeys(every[name].entry for name in crafted_on):
         st.caption(KNOWS["surrogate" if defence.by_attacker else "keyed" if defence.keyed else "classical"])
@@ -137,7 +143,7 @@ def _attacks() -> Attacks:
         format_func=lambda each: controls.title(ATTACKS[each]),
         key="batch_attacks",
         label_visibility="collapsed",
-        **KEPT,
+        **MANY,
     )
     found: Attacks = []
     for name in chosen:

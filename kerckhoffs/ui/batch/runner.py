@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,7 +19,9 @@ import streamlit as st
 
 from kerckhoffs import places
 from kerckhoffs.evaluation import costs, runs
+from kerckhoffs.evaluation.experiments import Block
 from kerckhoffs.evaluation.runs import Run
+from kerckhoffs.plots.runs import attack_words
 from kerckhoffs.ui.ending import at_end
 
 AT_ONCE = 2
@@ -41,6 +43,7 @@ class Status:
     Args:
         state: "elsewhere" is a run that another process is writing, one of a command line or of an app that died.
         done, total: examples.
+        now: what is being made, in words; "" where that is not known.
         seconds_left: at the pace so far; None while there is none.
         error: why it failed.
     """
@@ -50,6 +53,7 @@ class Status:
     total: int
     seconds_left: float | None = None
     error: str = ""
+    now: str = ""
 
     @property
     def busy(self) -> bool:
@@ -192,13 +196,23 @@ class Runner:
             return Status("elsewhere" if run.is_written() else "stopped", examples, total)
         if not attempt.began:
             return Status("waiting", examples, total)
-        return Status("stopping" if attempt.stopping else "running", examples, total, _left(attempt, run, done))
+        state: State = "stopping" if attempt.stopping else "running"
+        return Status(state, examples, total, _left(attempt, run, done), now=_now(run, blocks, done))
 
 
 def done_work(run: Run, numbers: Collection[int]) -> float:
     """What some blocks cost, in gradients."""
     of = run.experiments
     return sum(costs.work(of[each.experiment], each.examples) for each in run.blocks if each.number in numbers)
+
+
+def _now(run: Run, blocks: Sequence[Block], done: Collection[int]) -> str:
+    """What the one process that works on a run is making: the first block that is not there."""
+    block = next(each for each in blocks if each.number not in done)
+    experiment = run.experiments[block.experiment]
+    options = {"options": experiment.named_options(), "targets": experiment.targets}
+    what = attack_words({"attack": experiment.attack, "seed": experiment.seed} | options)
+    return f"{what}, crafted on {experiment.crafted_on}, samples {block.start} to {block.stop - 1}"
 
 
 def _left(attempt: Attempt, run: Run, done: Collection[int]) -> float | None:

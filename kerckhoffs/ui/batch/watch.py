@@ -2,19 +2,22 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
 import streamlit as st
 
+from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.checks import FileRefused
 from kerckhoffs.evaluation import runs
 from kerckhoffs.evaluation.runs import Run
 from kerckhoffs.ui.batch.estimate import duration
 from kerckhoffs.ui.batch.runner import KEPT, Status, runner
-from kerckhoffs.ui.page import sentences
+from kerckhoffs.ui.page import code, sentences
 
 POLL_SECONDS = 1.0
+MINE = "my_runs"
 WORDS = {
     "waiting": "Waiting for a free worker",
     "running": "Running",
@@ -24,6 +27,20 @@ WORDS = {
     "failed": "Broke off",
     "finished": "Finished",
 }
+
+
+AGAIN = "A new run of the same attacks, models, samples and seeds; this one stays."
+
+
+def same_again(run: Run) -> Run:
+    """A new run of what a run is about.
+
+    Raises:
+        ValueError: if one of its models is missing or has changed.
+    """
+    _ = run.cards
+    options: dict[str, Any] = {"model_folder": run.model_folder, "uploaded": run.uploaded}
+    return runs.create(run.experiments, command=run.command, **options)
 
 
 def begin(run: Run, key: str) -> None:
@@ -49,7 +66,37 @@ def _start(run: Run, key: str) -> None:
     state: Any = st.session_state
     runner().start(run, state.setdefault("owner_of_runs", uuid4().hex))
     state[key] = run.id
+    _remember(run.id)
     st.query_params.from_dict({"run": run.id})
+
+
+def _remember(run_id: str) -> None:
+    known: list[str] = st.session_state.setdefault(MINE, [])
+    if run_id not in known:
+        known.append(run_id)
+
+
+def mine() -> None:
+    """The runs that this session has started or looked at, newest first; nobody else's: who has an id can stop it."""
+    found = []
+    for name in reversed(st.session_state.get(MINE, [])):
+        with suppress(FileRefused):  # deleted, or of a model that is not there any more
+            run = runs.find(name)
+            found.append((run, runner().status(run)))
+    if not found:
+        return
+    with st.expander(f"My runs ({len(found)})", icon=":material/history:"):
+        for run, status in found:
+            words = " · ".join(dict.fromkeys(ATTACKS[each.attack].name for each in run.experiments))
+            crafted_on = ", ".join(dict.fromkeys(each.crafted_on for each in run.experiments))
+            link, said = st.columns([1, 4], vertical_alignment="center")
+            if link.button(f"Open {run.id[9:15]}", key=f"mine_{run.id}", width="stretch"):
+                st.query_params.from_dict({"run": run.id})
+                st.rerun()
+            said.markdown(
+                f"{words}, crafted on {code(crafted_on)}: {WORDS[status.state].partition('.')[0].lower()}, "
+                f"{status.done} of {status.total} examples"
+            )
 
 
 def leave(key: str) -> None:
@@ -73,6 +120,7 @@ def shown(key: str) -> Run | None:
         st.warning(f"The address's run was refused: {_by_id(error)}.", icon=":material/link_off:")
         return None
     runs.seen(run)
+    _remember(run.id)
     if st.query_params.to_dict() != {"run": run.id}:
         st.query_params.from_dict({"run": run.id})
     return run
@@ -113,6 +161,8 @@ def _bar(run: Run, status: Status, key: str, another: str) -> None:
         st.error(f"{words}: {_by_id(status.error)}. What is done is kept.", icon=":material/error:")
     left = f", {duration(status.seconds_left)} left" if status.seconds_left is not None else ""
     st.progress(status.done / status.total, f"{words}: {status.done} of {status.total} examples{left}.")
+    if status.now:
+        st.caption(f"Now: {code(status.now)}")
     with st.container(horizontal=True, gap="small"):
         if status.state in ("waiting", "running", "stopping"):
             st.button(
@@ -127,6 +177,9 @@ def _bar(run: Run, status: Status, key: str, another: str) -> None:
             "Resume", key=f"{key}_resume", icon=":material/play_arrow:", type="primary"
         ):
             _start(run, key)
+            st.rerun()
+        if not status.busy and st.button("Same again", key=f"{key}_again", icon=":material/replay:", help=AGAIN):
+            begin(same_again(run), key)
             st.rerun()
         if st.button(another, key=f"{key}_new", icon=":material/add:"):
             leave(key)

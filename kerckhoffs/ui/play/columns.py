@@ -28,23 +28,19 @@ class Columns:
         return said | ({"control": "true"} if self.control else {})
 
 
-def choose_set() -> tuple[str, str]:
-    """The data set and the network, of those that there are models of."""
+def choose() -> Columns:
+    """The data set, the network, and which two classifiers; at first the network's pair."""
     every = cards()
     sets = {name: entry for name, entry in DATASETS.items() if any(each.dataset == name for each in every.values())}
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         dataset = controls.entry("Data", sets, next(iter(sets)), key="dataset", name="set")
-        there = {each.network for each in every.values() if each.dataset == dataset}
-        networks = {name: entry for name, entry in NETWORKS.items() if name in there}
-        if st.session_state.get("network") not in {None, *networks}:
-            del st.session_state["network"]
-        network = controls.entry("Network", networks, next(iter(networks)), key="network", name="network")
-    return dataset, network
-
-
-def choose_two(dataset: str, network: str) -> Columns:
-    """Which two classifiers of the data set, behind a button; at first the network's pair."""
-    with st.popover("Side by side", icon=":material/view_column:"):
+        menus = st.popover("Side by side", icon=":material/view_column:")
+    there = {each.network for each in every.values() if each.dataset == dataset}
+    networks = {name: f"{entry.name}: {entry.layers}" for name, entry in NETWORKS.items() if name in there}
+    if st.session_state.get("network") not in {None, *networks}:
+        del st.session_state["network"]
+    network = controls.entry("Network", networks, next(iter(networks)), key="network", name="network")
+    with menus:
         return Columns(dataset, network, *_two(dataset, network))
 
 

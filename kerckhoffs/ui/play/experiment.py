@@ -1,6 +1,6 @@
 """What the Play page compares: one example on classifiers side by side."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,7 @@ from torch import Tensor
 from kerckhoffs.attackers import check_access, crafted_on
 from kerckhoffs.attacks import ATTACKS, OnStep
 from kerckhoffs.data import DATASETS, images
-from kerckhoffs.evaluation.judge import Verdict, predict, succeeded
+from kerckhoffs.evaluation.judge import Counted, Verdict, predict, succeeded
 from kerckhoffs.ui import models
 from kerckhoffs.ui.models import card, model, samples
 from kerckhoffs.ui.parts import pixels, strokes
@@ -107,32 +107,51 @@ def picture(dataset: str, source: str, value: str) -> Tensor:
     return samples(dataset)[0][int(value)][None]
 
 
-def craft(experiment: Experiment) -> Callable[[OnStep | None], Tensor]:
-    """Prepare the attack; what is returned runs it and may be called in a worker.
+class Crafting:
+    """An attack that is ready to run, in a worker too, and what it has asked of the model so far.
 
     Raises:
         ValueError: if the attack reads more of the model than the attacker has.
     """
-    attack = ATTACKS[experiment.attack]
-    check_access(experiment.knowledge, attack)
-    attacked, image = model(experiment.crafted_on), experiment.image
-    targeted = experiment.target is not None
-    aim = torch.tensor([experiment.target if targeted else experiment.label])
-    training = _training(experiment) if attack.kind == "universal" else None
 
-    def run(on_step: OnStep | None) -> Tensor:
-        return attack.run(
-            attacked,
-            image,
-            aim,
-            targeted=targeted,
-            generator=torch.Generator().manual_seed(experiment.seed),
-            training=training,
+    def __init__(self, experiment: Experiment) -> None:
+        attack = ATTACKS[experiment.attack]
+        check_access(experiment.knowledge, attack)
+        self._experiment, self._attack = experiment, attack
+        self._attacked, self._image = Counted(model(experiment.crafted_on)), experiment.image
+        self._training = _training(experiment) if attack.kind == "universal" else None
+
+    def __call__(self, on_step: OnStep | None) -> Tensor:
+        """The example, (1, C, H, W)."""
+        made = self._experiment
+        aim = made.label if made.target is None else made.target
+        return self._attack.run(
+            self._attacked,
+            self._image,
+            torch.tensor([aim]),
+            targeted=made.target is not None,
+            generator=torch.Generator().manual_seed(made.seed),
+            training=self._training,
             on_step=on_step,
-            **dict(experiment.options),
+            **dict(made.options),
         )
 
-    return run
+    @property
+    def spent(self) -> str:
+        """What it has asked so far, in words: queries where it reads answers, else gradients."""
+        calls = self._attacked.calls
+        if self._attack.access == "gradients":
+            return f"{calls.gradients} {'gradient' if calls.gradients == 1 else 'gradients'}"
+        return f"{calls.forwards} {'query' if calls.forwards == 1 else 'queries'}"
+
+
+def craft(experiment: Experiment) -> Crafting:
+    """Prepare the attack of an experiment.
+
+    Raises:
+        ValueError: if the attack reads more of the model than the attacker has.
+    """
+    return Crafting(experiment)
 
 
 def _training(experiment: Experiment) -> tuple[Tensor, Tensor]:

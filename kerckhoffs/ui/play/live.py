@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
 from kerckhoffs.attacks import ATTACKS, Step
-from kerckhoffs.ui.jobs import ORPHANED_SECONDS, Job, keep_one
+from kerckhoffs.ui.jobs import ORPHANED_SECONDS, Job, jobs, keep_one
 from kerckhoffs.ui.page import one_thread, sentences
 from kerckhoffs.ui.play import panels
 from kerckhoffs.ui.play.consequences import consequence
@@ -23,12 +23,18 @@ FIRST_SECONDS = 0.15  # that the page waits for the first picture, so that it ne
 
 
 def current(experiment: Experiment) -> Job | None:
-    """The session's job, if it is this experiment's; another one's is stopped and forgotten."""
-    if st.session_state.get("job_of") != experiment:
-        if job := st.session_state.pop("job", None):
+    """The session's job, if it is this experiment's; another one's is stopped and forgotten.
+
+    After a reload the session is new, and the same experiment finds the job that nobody watches any more.
+    """
+    state = st.session_state
+    if state.get("job_of") != experiment:
+        if job := state.pop("job", None):
             job.stop()
-        st.session_state.pop("job_of", None)
-    return st.session_state.get("job")
+        state.pop("job_of", None)
+    if "job" not in state and (left := jobs().left(experiment)):
+        state["job"], state["job_of"] = left, experiment
+    return state.get("job")
 
 
 @dataclass(frozen=True)
@@ -43,8 +49,10 @@ class Example:
 def show(experiment: Experiment) -> Example:
     """Draw what there is of the attack; returns its example."""
     if ATTACKS[experiment.attack].cost == 1:
-        result = craft(experiment)(None)
-        return Example(result, draw(panels.Comparison(experiment), experiment, result, "done"), made=True)
+        crafting = craft(experiment)
+        result, view = crafting(None), panels.Comparison(experiment)
+        view.spent = crafting.spent
+        return Example(result, draw(view, experiment, result, "done"), made=True)
     stage(experiment, iter([True]))
     job = current(experiment)
     made = job.result() if job is not None and job.done else None
@@ -106,8 +114,8 @@ def _ended(job: Job) -> str:
 
 def _begin(experiment: Experiment) -> Job:
     """Start the attack; returns when it has something to show, if that is soon."""
-    run = craft(experiment)
-    job = keep_one("job", lambda job: run(job.on_step))
+    crafting = craft(experiment)
+    job = keep_one("job", lambda job: crafting(job.on_step), experiment, lambda: crafting.spent)
     st.session_state["job_of"] = experiment
     job.wait_for_step(FIRST_SECONDS)
     return job
@@ -123,6 +131,7 @@ def watch(experiment: Experiment, job: Job | None, at: Step | None, polling: boo
     with sentences():
         strip = st.empty()
         view = panels.Comparison(experiment)
+        view.spent = "" if job is None or at is not None else job.spent
         if job is None:
             draw(view, experiment, experiment.image, "clean")
         elif at is not None:
@@ -142,6 +151,7 @@ def _run(view: panels.Comparison, strip: DeltaGenerator, experiment: Experiment,
     began = time.monotonic()
     for number in range(1, frames + 1):
         image = experiment.image if job.step is None else job.step.current
+        view.spent = job.spent
         readings = _pictures(view, experiment, image, "running")
         if number == frames:
             view.chart(readings)
@@ -150,6 +160,7 @@ def _run(view: panels.Comparison, strip: DeltaGenerator, experiment: Experiment,
         if job.done:
             strip.caption(_ended(job))
             if not job.failed:
+                view.spent = job.spent
                 _pictures(view, experiment, _result(experiment, job), "done")
                 time.sleep(SETTLE_SECONDS)
             return

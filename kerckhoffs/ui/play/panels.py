@@ -15,6 +15,7 @@ from kerckhoffs.evaluation.metrics import distances, wilson
 from kerckhoffs.plots import charts
 from kerckhoffs.ui.models import card, shows_view
 from kerckhoffs.ui.play.experiment import Experiment, Reading
+from kerckhoffs.zoo import NETWORKS
 
 Stage = Literal["clean", "running", "replay", "done"]
 """Whether the example is still the clean image, an attack's present attempt, an earlier one, or its result."""
@@ -28,6 +29,7 @@ class Comparison:
 
     def __init__(self, experiment: Experiment) -> None:
         self._experiment = experiment
+        self.spent = ""  # what the attack has asked of the model, in words
         self._parts: dict[str, DeltaGenerator] = {}
         ids = experiment.columns
         a_row = 2 if len(ids) == 4 else len(ids)
@@ -52,7 +54,7 @@ class Comparison:
                 self._parts[name] = self._verdict(self._parts.get(name, side), readings[id_])
             elif name not in self._parts:
                 self._parts[name] = side.empty()  # an earlier verdict goes at once
-        self._put("size", self._below, _size(self._experiment.image, adversarial, factor))
+        self._put("size", self._below, _size(self._experiment.image, adversarial, factor, self.spent))
 
     def _put(self, name: str, container: DeltaGenerator, html: str) -> None:
         """A part in its container, or in the place where it was drawn before."""
@@ -102,8 +104,8 @@ def _heading(experiment: Experiment, model_id: str) -> None:
     name = experiment.names[model_id]
     st.markdown(
         f"**{name[0].upper()}{name[1:]}** sees the pixels {seen(model_id)}",
-        help=f"{entry.title}. Clean error {percent(entry.test_error)}, 95 % interval {100 * low:.1f} to "
-        f"{100 * high:.1f} %, on {entry.test_samples} test samples.",
+        help=f"{entry.title}. {NETWORKS[entry.network].summary} Clean error {percent(entry.test_error)}, 95 % interval "
+        f"{100 * low:.1f} to {100 * high:.1f} %, on {entry.test_samples} test samples.",
     )
 
 
@@ -132,10 +134,12 @@ def equation(reading: Reading, seen: str, factor: float) -> str:
     return f'<div class="k-sum">{image}<span>+</span>{perturbation}<span>=</span>{adversarial}</div>'
 
 
-def _size(image: Tensor, adversarial: Tensor, factor: float) -> str:
+def _size(image: Tensor, adversarial: Tensor, factor: float, spent: str) -> str:
     size = distances(image, adversarial)
+    asked = f". Asked of the attacked model: {spent}" if spent else ""
     return (
         '<p class="k-size">Perturbation: <b>orange</b> brighter, <b>blue</b> darker, '
         f"gain ×{factor:.3g}: full colour is a change of {1 / factor:.3f}. Size, the same behind P: "
-        f"l∞ {float(size.linf):.3f} · l2 {float(size.l2):.2f} · l0 {int(size.l0)} of {image[0, 0].numel()} pixels</p>"
+        f"l∞ {float(size.linf):.3f} ({255 * float(size.linf):.3g} of 255 grey levels) · l2 {float(size.l2):.2f} · "
+        f"l0 {int(size.l0)} of {image[0, 0].numel()} pixels{asked}</p>"
     )

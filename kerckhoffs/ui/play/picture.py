@@ -97,6 +97,7 @@ def _uploaded(dataset: str) -> str:
             invert = {"auto": None, "keep": False, "swap": True}[turned]
             prepared = _prepared(file.file_id, file, invert, DATASETS[dataset].style)
         except (FileRefused, ValueError) as error:
+            state["upload"] = ""  # nothing of an earlier picture stands under this one's name
             st.error(str(error), icon=":material/error:")
         else:
             state["upload"] = pixels.encode(prepared.images)

@@ -11,7 +11,7 @@ TEMPLATE = '''\
 from kerckhoffs import data, zoo
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.data import DATASETS
-from kerckhoffs.evaluation import predict
+from kerckhoffs.evaluation import percent, predict
 
 {image}
 label, target = {label}, {target}
@@ -24,7 +24,8 @@ adversarial = ATTACKS["{attack}"].run(
 {arguments})
 
 for name in {names}:
-    before, after = predict(zoo.load(name), torch.cat([image, adversarial])).argmax(1).tolist()
+    confidences, classes = predict(zoo.load(name), torch.cat([image, adversarial])).max(1)
+    before, after = (f"{{each}} ({{percent(share)}})" for each, share in zip(classes.tolist(), confidences.tolist()))
     print(f"crafted on {crafted_on}, evaluated on {{name}}: {{label}} is read as {{before}}, then as {{after}}")
 '''
 

@@ -281,7 +281,7 @@ def test_what_does_not_go_together_is_a_sentence():
     app = opened(PAGE)
     choose_attacks(app, "deepfool")
     app.multiselect(key="batch_targets").set_value(["random"]).run()
-    assert "deepfool cannot be targeted" in words(app.error)
+    assert "None of these attacks can aim" in words(app.info)
     choose_attacks(app)
     assert "Choose an attack." in words(app.info)
     choose_attacks(app, "fgsm")
@@ -542,3 +542,53 @@ def test_ids_are_unguessable_and_no_page_lists_them():
         runs.find(run.id[:-1] + ("0" if run.id[-1] != "0" else "1"))
     app = opened(PAGE)
     assert run.id not in json.dumps([str(element) for element in app.main])
+
+
+def test_an_attack_that_cannot_aim_is_left_out_of_targets_and_the_rest_goes_on():
+    app = opened(PAGE)
+    app.multiselect(key="batch_attacks").set_value(["deepfool", "fgsm"]).run()
+    app.multiselect(key="batch_targets").set_value(["random", "untargeted"]).run()
+    assert not app.exception
+    assert not app.error
+    assert "DeepFool cannot aim: it is left out of the targets **random**" in words(app.caption)
+    assert "300 examples" in words(app.markdown)
+    app.multiselect(key="batch_attacks").set_value(["deepfool"]).run()
+    app.multiselect(key="batch_targets").set_value(["random"]).run()
+    assert "None of these attacks can aim" in words(app.info)
+    assert app.multiselect(key="batch_targets").value == ["random"], "the form is still there"
+
+
+def test_the_menus_take_what_was_typed_and_nothing_else():
+    app = opened(PAGE)
+    for menu in app.multiselect:
+        assert menu.proto.filter_mode == 1, menu.label
+        assert not menu.proto.select_all, menu.label
+
+
+def test_the_same_again_is_a_new_run_of_the_same(monkeypatch):
+    monkeypatch.setattr(runner, "command", lambda folder: [sys.executable, "-c", "import time; time.sleep(100)"])
+    run = finished()
+    app = shown(run)
+    app.button(key="batch_run_again").click().run()
+    assert not app.exception
+    again = runs.find(address(app)["run"])
+    assert again.id != run.id
+    assert again.experiments == run.experiments
+    assert "batch_run_again" not in {button.key for button in app.button}, "it is running"
+
+
+def test_a_session_lists_the_runs_that_it_has_seen_and_no_others():
+    first, second, foreign = finished(), begun(), begun()
+    app = shown(first)
+    app.button(key="batch_run_new").click().run()
+    assert f"mine_{first.id}" in {button.key for button in app.button}
+    assert f"mine_{second.id}" not in {button.key for button in app.button}
+    app.button(key=f"mine_{first.id}").click().run()
+    assert address(app) == {"run": first.id}
+    assert foreign.id not in str(app.main)
+
+
+def test_what_a_running_batch_makes_is_said():
+    run = finished(fgsm(stop=200), blocks=2)
+    said = runner._now(run, run.blocks, set(run.shards()))
+    assert said == f"FGSM, crafted on {CLASSICAL}, samples 128 to 191"

@@ -170,6 +170,24 @@ def test_a_file_that_is_no_picture_is_one_sentence_and_no_traceback(content):
     assert "\n" not in app.error[0].value
 
 
+def test_a_refused_upload_leaves_nothing_of_the_picture_before_it():
+    app = uploaded(png(digit()))
+    assert len(verdicts(app)) == 2
+    app.file_uploader(key="file_1").set_value(("broken.png", b"not a picture", "image/png")).run()
+    assert len(app.error) == 1
+    assert "cannot be read" in app.error[0].value or "picture" in app.error[0].value
+    assert not any("evaluated on" in each for each in verdicts(app))
+    assert "upload" not in {name for name in address(app) if name != "image"}
+
+
+def test_without_an_image_the_address_keeps_all_that_was_chosen():
+    chosen = dict(set="fashion-mnist", network="table2", dial="white-box", attack="pgd", epsilon="0.2", control="true")
+    app = opened(image="drawing", **chosen)
+    assert "There is no image yet" in words(app.info)
+    assert chosen.items() <= address(app).items()
+    assert address(app)["image"] == "drawing"
+
+
 def test_an_empty_picture_is_one_sentence():
     app = uploaded(png(Image.new("L", (50, 50), 255)))
     assert len(app.error) == 1

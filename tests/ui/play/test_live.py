@@ -3,7 +3,7 @@ import threading
 import pytest
 import streamlit as st
 
-from kerckhoffs.ui.jobs import Jobs
+from kerckhoffs.ui.jobs import Job, Jobs
 from kerckhoffs.ui.play import live
 from tests.pages import SECONDS
 from tests.ui.play.test_words import experiment
@@ -37,7 +37,7 @@ def drawn(work, frames, monkeypatch):
         assert release.wait(SECONDS)
         return work(made)
 
-    job = Jobs().submit(attack)
+    job = Jobs().submit(Job(attack))
     view = View(release, job)
     live._run(view, st.empty(), made, job, frames)
     release.set()
