@@ -4,8 +4,8 @@ The idea is from Taran, Rezaeifar and Voloshynovskiy, "Bridging machine learning
 cryptography in defence against adversarial attacks" (2018), called "the paper" everywhere here.
 """
 
-from kerckhoffs.places import lazily
+from kerckhoffs import moved
 
 __version__ = "0.1.0"
 
-__getattr__ = lazily(__name__, images="kerckhoffs.data.images")  # a public name, whose file data/ holds
+moved.install()

@@ -1,10 +1,7 @@
-"""Where things lie: what ships with the program, what a user makes, and names whose module is imported late."""
+"""Where things lie: what ships with the program, and what a user makes."""
 
 import os
-from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
 import platformdirs
 
@@ -25,14 +22,3 @@ def home() -> Path:
 def cache() -> Path:
     """The folder of what can be made or fetched again."""
     return Path(platformdirs.user_cache_dir("kerckhoffs"))
-
-
-def lazily(package: str, **modules: str) -> Callable[[str], ModuleType]:
-    """A package's `__getattr__` that imports a module when it is first asked for by its name."""
-
-    def find(name: str) -> ModuleType:
-        if name in modules:
-            return import_module(modules[name])
-        raise AttributeError(f"module {package!r} has no attribute {name!r}")
-
-    return find
