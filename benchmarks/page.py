@@ -1,11 +1,13 @@
 """How long a person waits for the Play page, in a real Chromium, with the app on two cores.
 
     python benchmarks/page.py --starts 3 --moves 20
+    python benchmarks/page.py --starts 5 --against ../another-checkout
 
 Prints the seconds from `streamlit run app.py` to the first complete picture (both verdicts, six images, two charts),
 from a key press on the epsilon slider to the changed perturbation, from the end of a stroke to the prediction, and
 those that CW l2 takes for the image on screen; the pictures a second that a running attack shows; and the server's
-peak memory. The first start of a machine reads everything from disk: look at the second.
+peak memory. The first start of a machine reads everything from disk: look at the second. With --against, only starts:
+those of another checkout and of this one in turn, and the ratio of their medians.
 """
 
 import argparse
@@ -17,7 +19,7 @@ import sys
 import time
 from pathlib import Path
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parent.parent
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
@@ -31,11 +33,11 @@ def complete(page: Page) -> None:
     expect(page.locator(".js-plotly-plot .trace.bars")).to_have_count(4)
 
 
-def start(port: int, cores: set[int]) -> subprocess.Popen[bytes]:
-    """The app as the README starts it, on some cores only."""
+def start(port: int, cores: set[int], root: Path = ROOT) -> subprocess.Popen[bytes]:
+    """The app of a checkout as the README starts it, on some cores only."""
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
     return subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.DEVNULL, preexec_fn=lambda: os.sched_setaffinity(0, cores)
+        command, cwd=root, stdout=subprocess.DEVNULL, preexec_fn=lambda: os.sched_setaffinity(0, cores)
     )
 
 
@@ -155,18 +157,52 @@ def peak_memory(process: subprocess.Popen[bytes]) -> int:
     return int(status.split("VmHWM:")[1].split()[0]) // 1024
 
 
+def first_picture(chromium: Browser, port: int, cores: set[int], root: Path) -> float:
+    """Seconds from a cold start of the app of a checkout to the first complete picture, in a browser of its own."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    began = time.perf_counter()
+    server = start(port, cores, root)
+    try:
+        open_page(page, port)
+        complete(page)
+        return time.perf_counter() - began
+    finally:
+        context.close()
+        server.kill()
+        server.wait()
+
+
+def compare(chromium: Browser, other: Path, starts: int, port: int, cores: set[int]) -> None:
+    """Starts of two checkouts in turn, each first as often as the other."""
+    taken: dict[Path, list[float]] = {other.resolve(): [], ROOT: []}
+    for number in range(starts):
+        for root in list(taken)[:: 1 if number % 2 else -1]:
+            port += 1
+            taken[root].append(first_picture(chromium, port, cores, root))
+    for root, seconds in taken.items():
+        print(f"{root.name}: {', '.join(f'{each:.2f}' for each in seconds)}; median {statistics.median(seconds):.2f} s")
+    theirs, ours = (statistics.median(seconds) for seconds in taken.values())
+    print(f"this one takes {ours / theirs:.2f} of the other's time")
+
+
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--starts", type=int, default=3)
     parser.add_argument("--moves", type=int, default=20)
     parser.add_argument("--port", type=int, default=8597)
+    parser.add_argument("--against", type=Path, help="Another checkout, whose starts are set beside this one's.")
     parser.add_argument("--chromium", default="/usr/bin/chromium")
     options = parser.parse_args()
     cores = set(sorted(os.sched_getaffinity(0))[:2])
     expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=options.chromium, args=FLAGS)
+        if options.against:
+            compare(browser, options.against, options.starts, options.port, cores)
+            return
         for number in range(options.starts):
             page = browser.new_page(viewport={"width": 1280, "height": 800})
             page.set_default_timeout(60_000)

@@ -192,6 +192,11 @@ class Jobs:
             self._jobs[job] = owner
             return job
 
+    def running(self, what: Hashable) -> bool:
+        """Whether somebody watches a job that does this."""
+        with self._lock:
+            return any(job.what == what and not job.done and not job.stopped for job in self._jobs)
+
     def left(self, what: Hashable) -> Job | None:
         """A job that does this and that nobody watches: one whose page was loaded anew. None if there is none."""
         with self._lock:

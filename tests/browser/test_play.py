@@ -276,3 +276,13 @@ def test_back_takes_a_stroke_away_and_the_class_stays_what_is_read(visit):
     expect(undo).to_have_count(1)  # the canvas that was left is gone
     undo.click()
     expect(page.get_by_text("There is no image yet")).to_be_visible()
+
+
+def test_a_reload_in_mid_attack_finds_it_still_running(visit):
+    page = visit("?attack=cw_l2&solver=reference&max_iterations=3000")
+    page.get_by_role("button", name="Run Carlini-Wagner l2").click()
+    expect(page.get_by_text("s left at most")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("s left at most")).to_be_visible()
+    page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("Stopped: this is the best example it had")).to_be_visible()

@@ -18,6 +18,7 @@ from kerckhoffs.ui.play.experiment import Experiment, Reading, compare, craft
 
 FRAME_SECONDS = 0.18  # from one picture of a running attack to the next
 FRAMES = 5  # in one run of the fragment: a run costs a browser as much as several pictures, but Stop waits for its end
+TAKE_OVER_SECONDS = 0.7  # from one look at the job of another window to the next
 SETTLE_SECONDS = 0.1  # from the result to the whole page, so that the browser shows the one before it builds the other
 FIRST_SECONDS = 0.15  # that the page waits for the first picture, so that it need not be drawn once more for it
 
@@ -78,8 +79,17 @@ def stage(experiment: Experiment, whole: Iterator[bool]) -> None:
             if pressed:
                 job, at, polling = _begin(experiment), None, True  # even if it has ended: the page does not know yet
                 strip.empty()
+        if job is None and jobs().running(experiment):
+            st.fragment(_take_over, run_every=TAKE_OVER_SECONDS)(experiment)
         frames = chain([1 if next(whole, False) else FRAMES], repeat(FRAMES))
         st.fragment(watch, run_every=FRAMES * FRAME_SECONDS if polling else None)(experiment, job, at, polling, frames)
+
+
+def _take_over(experiment: Experiment) -> None:
+    """Show a job that does the same as soon as nobody watches it: this page was loaded anew, or it has ended."""
+    if jobs().left(experiment) or not jobs().running(experiment):
+        st.rerun()
+    st.caption("This attack is running in another window; what it makes will be shown here.")
 
 
 def _controls(experiment: Experiment, job: Job | None) -> tuple[bool, Step | None]:
