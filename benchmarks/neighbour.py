@@ -18,7 +18,9 @@ from pathlib import Path
 
 import torch
 
-from kerckhoffs import bench, contestants, data, zoo
+from kerckhoffs import bench, data, zoo
+from kerckhoffs.bench import contestants
+from kerckhoffs.evaluation.machine import machine
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -76,7 +78,7 @@ def main() -> None:
         quiet.append(once(None))
         with neighbour(options.core) as busy:
             beside.append(once(busy))
-    print(f"{options.attack} on {options.images} images, {', '.join(f'{k} {v}' for k, v in bench.machine().items())}")
+    print(f"{options.attack} on {options.images} images, {', '.join(f'{k} {v}' for k, v in machine().items())}")
     medians = []
     for name, runs in (("quiet", quiet), ("beside a busy process", beside)):
         seconds, foreign = zip(*runs, strict=True)

@@ -19,6 +19,7 @@ from torch import Tensor
 from kerckhoffs import bench, data, zoo
 from kerckhoffs.attacks import ATTACKS, Step
 from kerckhoffs.bench import contestants
+from kerckhoffs.evaluation import predictions
 from kerckhoffs.evaluation.machine import machine
 
 
@@ -49,7 +50,7 @@ def once(spec: str, model_id: str, images: int, seed: int, index: int) -> tuple[
         _ = job.step  # asking keeps it alive
     result = job.result()
     assert result is not None
-    return reports[0] - began, reports[-1] - began, bool(bench.predictions(network, result) == target)
+    return reports[0] - began, reports[-1] - began, bool(predictions(network, result) == target)
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """Attacks side by side with those of other libraries, measured from outside."""
 
 from kerckhoffs.bench.measurement import (
+    NORMS,
     TARGETS,
     Contestant,
     Result,
@@ -12,4 +13,15 @@ from kerckhoffs.bench.measurement import (
     warm_up,
 )
 
-__all__ = ["TARGETS", "Contestant", "Result", "examples", "measure", "security_curve", "summary", "table", "warm_up"]
+__all__ = [
+    "NORMS",
+    "TARGETS",
+    "Contestant",
+    "Result",
+    "examples",
+    "measure",
+    "security_curve",
+    "summary",
+    "table",
+    "warm_up",
+]
