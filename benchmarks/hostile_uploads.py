@@ -130,6 +130,9 @@ def bombs() -> tuple[bytes, ...]:
     text = chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(1_000_000)))
     wide = chunk(b"iTXt", b"a\0\1\0\0\0" + zlib.compress("😀".encode() * 250_000))
     bmp = struct.Struct("<2sIIIIiiHHIIIIII")
+    skips = bmp.pack(b"BM", 0, 0, 58, 40, 4000, 4000, 1, 8, 1, 0, 0, 0, 1, 0) + bytes(4) + b"\0\2\0\xff" * 16
+    photo = encoded(Image.new("RGB", (14_000, 14_000)), "JPEG")
+    in_scans = encoded(Image.new("RGB", (8160, 6144)), "JPEG", progressive=True)
     return (
         # more pixels than are read
         png(14_000, 14_000, 8, 0, black[1]),
@@ -137,7 +140,12 @@ def bombs() -> tuple[bytes, ...]:
         webp[:24] + b"\xff\x3f\0\xff\x3f\0" + webp[30:],
         gif[:6] + b"\xff\xff\xff\xff" + gif[10:],
         bmp.pack(b"BM", 0, 0, 54, 40, 2**30, 2**30, 1, 32, 0, 0, 0, 0, 0, 0),
+        skips + b"\0\1",
         # as many as are
+        skips + b"\0\1" + bytes(1600),
+        photo,
+        photo[: len(photo) // 2] + b"\xff\xd9",
+        in_scans,
         png(4000, 4000, 8, 6, black[2]),
         png(4000, 4000, 16, 6, black[3], interlaced=True),
         png(4000, 4000, 16, 0, black[1]),

@@ -4,12 +4,11 @@ Nothing is extracted to disk, and nothing that the zip declares is believed: ent
 before they are read, and every read is bounded. What is usable is kept, what is not is named with its reason.
 """
 
-import csv
 import io
 import re
 import stat
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -19,7 +18,7 @@ import torch
 from torch import Tensor
 
 from kerckhoffs.checks import FileRefused, check_choice
-from kerckhoffs.data import DATASETS, Dataset, images
+from kerckhoffs.data import DATASETS, Dataset, images, tables
 
 MEGA = 1_000_000
 MAX_IMAGES = 2000
@@ -35,8 +34,8 @@ MAX_RATIO = 200  # unpacked to packed, for files of more than SMALL bytes: pictu
 SMALL = 100_000
 
 LITTER = {".ds_store", "thumbs.db", "desktop.ini"}  # what systems leave in folders
-OUTSIDE = re.compile(r"^/|^[A-Za-z]:|\\|(^|/)\.\.(/|$)")  # paths that may lead out of a folder
-ALIASES = {"tshirttop": "tshirt"}  # Zalando's name of the class is T-shirt/top
+OUTSIDE = re.compile(r"^/|^[A-Za-z]:|(^|/)\.\.(/|$)")  # paths that may lead out of a folder
+TABLES = (".csv", ".tsv")
 
 
 @dataclass(frozen=True)
@@ -44,9 +43,9 @@ class Uploaded:
     """What a zip holds, in its order.
 
     Args:
-        images: float32 (N, 1, 28, 28) in [0, 1], N >= 1.
+        images: float32 (N, C, H, W) in [0, 1], N >= 1, of the data set's shape.
         labels: int64 (N,).
-        names: the images' paths in the zip, N.
+        names: the images' paths in the zip, with slashes, N.
         refused: path and reason of everything else. These and the names can be printed, and are short.
     """
 
@@ -65,14 +64,15 @@ def read_zip(
 ) -> Uploaded:
     """Read the labelled images of a zip.
 
-    If there is a CSV file in the zip, it has the labels: two columns, an image's path (in the zip, or from the CSV's
-    folder) and its label, with or without a header. Otherwise the innermost folder that names a class is the label:
+    If there is a CSV file in the zip, it has the labels: two columns, an image's path (in the zip, from the CSV's
+    folder, or its name alone where only one has it) and its label, with or without a header (tables.py).
+    Otherwise the innermost folder that names a class is the label:
     "3/a.png", "digits/3/a.png", "Ankle boot/a.png", "T-shirt/top/a.png".
 
     A label is a class number, or a class name of which only the letters matter, small or capital.
 
-    An image of 28x28 is taken as it is, but turned over if its background is light; others are prepared in the
-    data set's `style`.
+    An image of the data set's own size is taken as it is, but greys are turned over if their background is light;
+    others are prepared in the data set's `style` and shape.
 
     Args:
         source: the zip, its path, or a binary file; at most 50 MB.
@@ -87,31 +87,34 @@ def read_zip(
     check_choice(dataset, DATASETS, "dataset")
     archive = _archive(source)
     files = [info for info in archive.infolist() if not _ignored(info)]
-    tables = [info for info in files if info.filename.lower().endswith(".csv")]
+    lists = [info for info in files if info.filename.lower().endswith(TABLES)]
     budget = _Budget()
     label_of = partial(_label_in_path, dataset=DATASETS[dataset])
     refused: list[tuple[str, str]] = []
-    if len(tables) > 1:
-        raise FileRefused(f"the zip has {len(tables)} CSV files; one may give the labels")
-    for info in tables:
+    if len(lists) > 1:
+        raise FileRefused(f"the zip has {len(lists)} CSV files; one may give the labels")
+    for info in lists:
         files.remove(info)
-        folder, paths = PurePosixPath(info.filename).parent, {each.filename for each in files}
-        table, unused = _table(_rows(archive, info, budget), folder, paths, DATASETS[dataset])
-        label_of = partial(_label_in_table, dataset=DATASETS[dataset], table=table)
-        refused += [(images.shown(name), "the CSV file names it, but the zip does not have it") for name in unused]
+        folder, paths = PurePosixPath(_path(info)).parent, {_path(each) for each in files}
+        table = tables.read(_table(archive, info, budget), folder, paths, DATASETS[dataset].classes)
+        label_of = partial(_label_in_table, dataset=DATASETS[dataset], table=table.labels)
+        refused += [
+            (images.shown(name), "the CSV file names it, but the zip does not have it") for name in table.unused
+        ]
     kept: list[tuple[Tensor, int, str]] = []
     seen: set[str] = set()
     for done, info in enumerate(files, start=1):
-        name = images.shown(info.filename)
+        path = _path(info)
+        name = images.shown(path)
         try:
-            if info.filename in seen:
+            if path in seen:
                 raise FileRefused("the zip holds this path twice")
-            seen.add(info.filename)
+            seen.add(path)
             if len(kept) >= max_images:
                 raise FileRefused(f"{max_images} images have been read, and no more are")
             _check(info)
-            label = label_of(info.filename)
-            kept.append((_image(archive, info, DATASETS[dataset].style, budget), label, name))
+            label = label_of(path)
+            kept.append((_image(archive, info, DATASETS[dataset], budget), label, name))
         except ValueError as error:
             refused.append((name, str(error)))
         if on_step and on_step(done, len(files)):
@@ -151,16 +154,21 @@ def _archive(source: bytes | str | Path | BinaryIO) -> zipfile.ZipFile:
         raise FileRefused("the file is no zip, or a damaged one") from error
 
 
+def _path(info: zipfile.ZipInfo) -> str:
+    """The path of a file in the zip, with slashes: Windows' older tools write backslashes."""
+    return info.filename.replace("\\", "/")
+
+
 def _ignored(info: zipfile.ZipInfo) -> bool:
-    *folders, name = info.filename.split("/")
-    return info.is_dir() or "__MACOSX" in folders or name.startswith("._") or name.lower() in LITTER
+    *folders, name = _path(info).split("/")
+    return not name or "__MACOSX" in folders or name.startswith("._") or name.lower() in LITTER
 
 
 def _check(info: zipfile.ZipInfo) -> None:
     """Refuse what no file of a friendly zip is."""
     kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where the zip was not made on Unix
-    if OUTSIDE.search(info.filename):
-        raise FileRefused("its path is absolute, or has '..' or a backslash")
+    if OUTSIDE.search(_path(info)):
+        raise FileRefused("its path is absolute, or has '..'")
     if len(info.filename) > MAX_PATH:
         raise FileRefused(f"its path has more than {MAX_PATH} characters")
     if kind not in (0, stat.S_IFREG):
@@ -188,8 +196,8 @@ def _bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int, budget: _
         raise FileRefused("it is damaged and cannot be unpacked") from error
 
 
-def _image(archive: zipfile.ZipFile, info: zipfile.ZipInfo, style: str, budget: _Budget) -> Tensor:
-    """One image, (1, 1, 28, 28); raises ValueError with the reason if there is none."""
+def _image(archive: zipfile.ZipFile, info: zipfile.ZipInfo, dataset: Dataset, budget: _Budget) -> Tensor:
+    """One image, (1, C, H, W); raises ValueError with the reason if there is none."""
     data = _bytes(archive, info, MAX_FILE, budget)
     if data.startswith(b"PK"):
         raise FileRefused("a zip inside the zip is not opened")
@@ -198,24 +206,13 @@ def _image(archive: zipfile.ZipFile, info: zipfile.ZipInfo, style: str, budget: 
         raise FileRefused(f"the pictures before it have nearly {MAX_PIXELS // MEGA} million pixels, all that is read")
     budget.pixels -= width * height
     picture = images.read(data, "the file")
-    ready = picture.size == (images.SIDE, images.SIDE)
-    return images.to_model_input(picture, style="whole" if ready else style)
-
-
-def _letters(text: str) -> str:
-    letters = "".join(each for each in text.casefold() if each.isalpha())
-    return ALIASES.get(letters, letters)
-
-
-def _class(label: str, classes: Sequence[str]) -> int | None:
-    """The class that a label names, by number or by letters."""
-    if label.isascii() and label.isdecimal():
-        return next((number for number in range(len(classes)) if str(number) == (label.lstrip("0") or "0")), None)
-    return next((number for number, name in enumerate(classes) if _letters(label) == _letters(name) != ""), None)
+    _, height, width = dataset.shape
+    ready = picture.size == (width, height)
+    return images.to_model_input(picture, style="whole" if ready else dataset.style, shape=dataset.shape)
 
 
 def _label_in_path(path: str, dataset: Dataset) -> int:
-    found = (_class(folder, dataset.classes) for folder in reversed(path.split("/")[:-1]))
+    found = (tables.class_number(folder, dataset.classes) for folder in reversed(path.split("/")[:-1]))
     label = next((each for each in found if each is not None), None)
     if label is None:
         raise FileRefused(f"no folder in its path names a class of {dataset.name}")
@@ -224,40 +221,17 @@ def _label_in_path(path: str, dataset: Dataset) -> int:
 
 def _label_in_table(path: str, dataset: Dataset, table: Mapping[str, set[str]]) -> int:
     labels = table.get(path, set())
-    if len(labels) != 1:
+    numbers = {tables.cell_class(label, dataset.classes) for label in labels}
+    if len(numbers) != 1:
         raise FileRefused(f"the CSV file has {'more than one label' if labels else 'no label'} for it")
-    [text] = labels
-    label = _class(text, dataset.classes)
+    [label] = numbers
     if label is None:
-        raise FileRefused(f"its label, {text[: images.SHOWN]!r}, is no class of {dataset.name}")
+        raise FileRefused(f"its label, {min(labels)[: images.SHOWN]!r}, is no class of {dataset.name}")
     return label
 
 
-def _table(
-    rows: Sequence[tuple[str, str]], folder: PurePosixPath, paths: set[str], dataset: Dataset
-) -> tuple[dict[str, set[str]], list[str]]:
-    """The labels of each path in the zip, and the names in the CSV file that are none."""
-    table: dict[str, set[str]] = {}
-    unused = []
-    for number, (name, label) in enumerate(rows):
-        path = next((each for each in (str(folder / name), str(PurePosixPath(name))) if each in paths), None)
-        if path is not None:
-            table.setdefault(path, set()).add(label)
-        elif number > 0 or _class(label, dataset.classes) is not None:  # else it is the header
-            unused.append(name)
-    return table, unused
-
-
-def _rows(archive: zipfile.ZipFile, table: zipfile.ZipInfo, budget: _Budget) -> list[tuple[str, str]]:
-    """Name and label of each row of the CSV; the rest of a row does not matter."""
+def _table(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: _Budget) -> bytes:
     try:
-        text = _bytes(archive, table, MAX_CSV, budget).decode("utf-8-sig")
-        delimiter = max(",;\t", key=text.partition("\n")[0].count)
-        rows = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter, strict=True) if row]
+        return _bytes(archive, info, MAX_CSV, budget)
     except FileRefused as error:
         raise FileRefused(f"the CSV file, which has the labels, cannot be used: {error}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise FileRefused("the CSV file, which has the labels, is damaged or not in UTF-8") from error
-    if len(rows) > MAX_ENTRIES or any(len(row) < 2 for row in rows):
-        raise FileRefused(f"the CSV file must have two columns, file and label, and at most {MAX_ENTRIES} rows")
-    return [(row[0].strip(), row[1].strip()) for row in rows]

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import stat
 import struct
@@ -148,6 +149,39 @@ def test_a_csv_that_cannot_be_read(tables, reason):
     assert str(caught.value) == reason
 
 
+def test_backslashes_of_old_windows_tools_are_slashes():
+    files = ("set\\7\\a.png", "set\\2\\b.png", "set\\__MACOSX\\7\\._a.png", "set\\7\\Thumbs.db", "set\\7\\")
+    read = uploads.read_zip(packed(*[(name, SEVEN) for name in files]), "mnist")
+    assert read.names == ("set/7/a.png", "set/2/b.png")
+    assert read.labels.tolist() == [7, 2]
+    assert read.refused == ()
+    table = ("set\\labels.csv", "file,label\n7\\a.png,1\nset\\2\\b.png,3\n")
+    assert uploads.read_zip(packed(*[(name, SEVEN) for name in files[:2]], table), "mnist").labels.tolist() == [1, 3]
+
+
+TINY = dataclasses.replace(data.DATASETS["mnist"], id="tiny", name="Tiny", classes=("red", "blue"), style="whole")
+
+
+@pytest.mark.parametrize("style", list(images.STYLES))
+@pytest.mark.parametrize("shape", [(3, 8, 8), (3, 8, 12), (1, 8, 8), (1, 12, 8), (3, 32, 32)])
+def test_a_zip_is_prepared_to_the_shape_of_its_set(shape, style, monkeypatch):
+    monkeypatch.setitem(data.DATASETS, "tiny", dataclasses.replace(TINY, shape=shape, style=style))
+    channels, height, width = shape
+    pixels = np.random.default_rng(0).integers(0, 100, (height, width, channels), np.uint8)
+    exact = Image.fromarray(pixels if channels == 3 else pixels[:, :, 0])
+    others = [Image.new("RGB", (30, 20), (200, 40, 40)), digits.draw(5, np.random.default_rng(0))]
+    for other in others:
+        other.paste(0, (0, 0, 5, 5))
+    files = [("blue/exact.png", png(exact)), *((f"red/{i}.png", png(other)) for i, other in enumerate(others))]
+    read = uploads.read_zip(packed(*files), "tiny")
+    assert read.images.shape == (3, *shape)
+    assert read.images.dtype == torch.float32
+    assert read.labels.tolist() == [1, 0, 0]
+    assert torch.equal(read.images[0], torch.from_numpy(pixels).permute(2, 0, 1) / 255)
+    for image, other in zip(read.images[1:], others, strict=True):
+        assert torch.equal(image[None], images.to_model_input(other, style=style, shape=shape))
+
+
 # --- What is refused
 
 
@@ -156,9 +190,13 @@ def test_what_systems_leave_behind_is_skipped_in_silence():
     assert refused(*[(name, b"") for name in litter]) == []
 
 
-@pytest.mark.parametrize("path", ["../7/a.png", "7/../../a.png", "/7/a.png", "C:/7/a.png", "c:7/a.png", "7\\a.png"])
+@pytest.mark.parametrize(
+    "path", ["../7/a.png", "7/../../a.png", "/7/a.png", "C:/7/a.png", "c:7/a.png", "7/..\\../a.png"]
+)
 def test_paths_that_lead_out(path):
-    assert refused((path, SEVEN)) == [(path, "its path is absolute, or has '..' or a backslash")]
+    windows = path.replace("/", "\\")
+    assert refused((path, SEVEN)) == [(path.replace("\\", "/"), "its path is absolute, or has '..'")]
+    assert refused((windows, SEVEN)) == [(path.replace("\\", "/"), "its path is absolute, or has '..'")]
 
 
 def test_links():

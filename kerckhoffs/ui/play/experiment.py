@@ -100,7 +100,7 @@ def picture(dataset: str, source: str, value: str) -> Tensor:
     """
     shape = DATASETS[dataset].shape
     if source == "drawing":
-        drawn = images.to_model_input(strokes.picture(strokes.decode(value)))
+        drawn = images.to_model_input(strokes.picture(strokes.decode(value)), shape=shape)
         return pixels.decode(pixels.encode(drawn), shape)
     if source == "upload":
         return pixels.decode(value, shape)

@@ -95,7 +95,7 @@ def _uploaded(dataset: str) -> str:
     if file is not None:
         try:
             invert = {"auto": None, "keep": False, "swap": True}[turned]
-            prepared = _prepared(file.file_id, file, invert, DATASETS[dataset].style)
+            prepared = _prepared(file.file_id, file, invert, dataset)
         except (FileRefused, ValueError) as error:
             state["upload"] = ""  # nothing of an earlier picture stands under this one's name
             st.error(str(error), icon=":material/error:")
@@ -107,13 +107,14 @@ def _uploaded(dataset: str) -> str:
 
 
 @st.cache_data(max_entries=4, scope="session", show_spinner=False)
-def _prepared(file_id: str, _file: UploadedFile, invert: bool | None, style: str) -> images.Prepared:
+def _prepared(file_id: str, _file: UploadedFile, invert: bool | None, dataset: str) -> images.Prepared:
     """A file as the models see it, decoded when it comes and not at every run of the page.
 
     Raises:
         ValueError: what `images` refuses.
     """
-    return images.prepare(images.read(_file.getvalue(), _file.name), invert=invert, style=style)
+    kind = DATASETS[dataset]
+    return images.prepare(images.read(_file.getvalue(), _file.name), invert=invert, style=kind.style, shape=kind.shape)
 
 
 def _meant(dataset: str, left: str, source: str, value: str) -> Chosen | None:
