@@ -6,7 +6,7 @@ import streamlit as st
 from kerckhoffs.data import VALIDATION_SAMPLES
 from kerckhoffs.evaluation import paper
 from kerckhoffs.evaluation.metrics import wilson
-from kerckhoffs.ui import models
+from kerckhoffs.ui import foreign, models
 from kerckhoffs.ui.page import page
 
 
@@ -24,7 +24,7 @@ def table() -> pd.DataFrame:
                 "Paper": f"{paper.CLEAN_ERROR[card.id]:.1f} %" if card.id in paper.CLEAN_ERROR else "none",
                 "Validation error": f"{100 * card.validation_error:.2f} ({100 * ends[0]:.2f} to {100 * ends[1]:.2f}) %",
                 "Key fingerprint": card.fingerprint,
-                "Made by": card.command,
+                "Made by": foreign.cell(card.command),
             }
         )
     return pd.DataFrame(rows)
@@ -44,4 +44,5 @@ with page("Classifiers", heading="Classifiers"):
         f"Wilson's 95 % interval. Training chose by the {VALIDATION_SAMPLES} validation samples only; the test samples "
         "were looked at once."
     )
+    models.sets()  # refuses a folder without any
     st.dataframe(table(), hide_index=True, height="content")

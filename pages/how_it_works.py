@@ -10,7 +10,7 @@ from kerckhoffs.evaluation.judge import percent, predict
 from kerckhoffs.evaluation.metrics import distances, wilson
 from kerckhoffs.keys import Key
 from kerckhoffs.plots import charts
-from kerckhoffs.ui.models import card, model, samples
+from kerckhoffs.ui.models import card, model, need, samples
 from kerckhoffs.ui.page import page, panel, pictures
 from kerckhoffs.ui.pages import PAGES
 from kerckhoffs.ui.parts.scheme import scheme
@@ -151,6 +151,7 @@ with page("How it works", heading="A secret key before the network"):
         "adversarial attacks, 2018. Table 1 and Table 2 are its two networks. Every figure here is computed by this "
         "page."
     )
+    need(CLASSICAL, KEYED, CONTROL)
     IMAGE, LABEL = (each[SAMPLE : SAMPLE + 1] for each in samples(DATASET))
     first, second = st.columns(2, gap="small")
     with first, panel(1, "The problem", "problem"):

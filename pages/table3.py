@@ -9,6 +9,7 @@ from kerckhoffs.ui.batch import table3 as batch_table3
 from kerckhoffs.ui.batch.choose import command
 from kerckhoffs.ui.batch.estimate import duration, estimate
 from kerckhoffs.ui.batch.watch import begin, shown, watch
+from kerckhoffs.ui.models import cards, need
 from kerckhoffs.ui.page import page, panel, sentences
 
 RUN = "table3_run"
@@ -41,7 +42,10 @@ def result() -> None:
 
 def again() -> None:
     """Choose a row and how many samples; run it."""
-    choices = batch_table3.choices(batch_table3.shipped())
+    every = batch_table3.choices(batch_table3.shipped())
+    choices = [each for each in every if set(each.models) <= set(cards())]
+    if not choices:
+        need(*every[0].models)
     which, many, button = st.columns([3, 1, 1], vertical_alignment="bottom")
     number = which.selectbox(
         "Row",

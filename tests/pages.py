@@ -50,7 +50,8 @@ def labels(widgets):
 
 
 def words(elements):
-    return " ".join(element.value for element in elements)
+    """What a person reads: code without the marks that make it code."""
+    return " ".join(element.value for element in elements).replace("`", "")
 
 
 def html(app):

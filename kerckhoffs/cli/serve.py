@@ -17,7 +17,12 @@ QUOTE = '"'
 
 def app_command(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="8501 or the next free one by default.")] = None,
-    address: Annotated[str | None, typer.Option(help="To listen on, for example 127.0.0.1; all by default.")] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="127.0.0.1, this machine alone, by default; 0.0.0.0 opens it to the network: docs/hosting.md."
+        ),
+    ] = None,
     headless: Annotated[bool | None, typer.Option(help="Open no browser; the default without a desktop.")] = None,
     models: Annotated[
         Path | None, typer.Option(help="Folder of your own models; that in your data folder by default.")

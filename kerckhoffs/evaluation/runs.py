@@ -35,6 +35,7 @@ from filelock import FileLock, Timeout
 
 from kerckhoffs import places, zoo
 from kerckhoffs.checks import FileRefused
+from kerckhoffs.data import DATASETS
 from kerckhoffs.evaluation import experiments
 from kerckhoffs.evaluation.examples import COLUMNS, Samples
 from kerckhoffs.evaluation.experiments import BLOCK, Block, Experiment
@@ -167,6 +168,29 @@ class Run:
         texts = (self.text(path) for _, path in sorted(self.shards().items()))
         stream = io.BufferedReader(_Joined(texts))
         return pd.read_csv(stream, dtype=kinds, usecols=wanted)[wanted]
+
+    def own_rows(self, columns: Sequence[str] = ()) -> pd.DataFrame:
+        """`rows`, for who shows them: only what is about the run's experiments. A run may have been made elsewhere.
+
+        Raises:
+            FileRefused: naming the first word that no experiment has.
+        """
+        rows = self.rows(columns)
+        experiments_say = {
+            "attack": {each.attack for each in self.experiments},
+            "options": {each.named_options() for each in self.experiments},
+            "targets": {each.targets for each in self.experiments},
+            "split": {each.split for each in self.experiments},
+            "crafted_on": {each.crafted_on for each in self.experiments},
+            "evaluated_on": {name for each in self.experiments for name in each.evaluated_on},
+            "dataset": set(DATASETS),
+        }
+        for column in experiments_say.keys() & set(rows):
+            if others := set(rows[column].cat.categories) - experiments_say[column]:
+                raise FileRefused(
+                    f"the rows of {self.folder} are not those of its experiments: {column} is {min(others)[:60]!r}"
+                )
+        return rows
 
     @contextmanager
     def writing(self, **session: Any) -> Iterator[None]:
@@ -309,6 +333,8 @@ def open_run(folder: str | Path) -> Run:
             raise ValueError(
                 f"its format is {manifest['format']} with blocks of {manifest['block']}, not {FORMAT}, {BLOCK}"
             )
+        if not ID.fullmatch(str(manifest["id"])):
+            raise ValueError(f"{str(manifest['id'])[:60]!r} is no id of a run")
         what = experiments.from_json(manifest["experiments"])
         if manifest["specification"] != specification(what):
             raise ValueError("its experiments have changed since the run was begun; restore them, or begin anew")
@@ -342,7 +368,10 @@ def find(id_: str) -> Run:
     """
     if not ID.fullmatch(id_) or not (home() / id_).is_dir():
         raise FileRefused("there is no such run")
-    return open_run(home() / id_)
+    run = open_run(home() / id_)
+    if run.id != id_:  # a folder that was renamed, or made elsewhere
+        raise FileRefused(f"the run {id_} says that it is another one, {run.id}; give its folder that name")
+    return run
 
 
 def mark(run: Run) -> None:

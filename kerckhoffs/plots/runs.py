@@ -1,12 +1,13 @@
 """Figures of a run's rows and summary. Knows no Streamlit.
 
 Colours are Okabe and Ito's; lines also differ in dash and marker, bars in pattern. Each name in a legend says what was
-crafted on and what was evaluated on.
+crafted on and what was evaluated on. Plotly reads some HTML, links too, wherever it writes words: names are escaped.
 """
 
 import json
 import textwrap
 from collections.abc import Iterator, Mapping
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -57,14 +58,14 @@ def errors(summary: pd.DataFrame) -> go.Figure:
     for number, (model, part) in enumerate(summary.groupby("evaluated_on", observed=True, sort=False)):
         figure.add_bar(
             orientation="h",
-            name=f"evaluated on {model}",
+            name=f"evaluated on {escape(str(model))}",
             y=[tried[summary.index.get_loc(index)] for index in part.index],
             x=part["attacked_error"],
             error_x=_ends(part, "attacked_error") | {"color": BEFORE},
             customdata=part[under].to_numpy(),
             marker={"color": _colour(number), "pattern": {"shape": PATTERNS[number % len(PATTERNS)], "solidity": 0.3}},
             hovertemplate=f"%{{y}}<br>attacked error %{{x:.1%}} {ENDS}<br>clean error {clean}<br>"
-            f"%{{customdata[5]}} examples<extra>evaluated on {model}</extra>",
+            f"%{{customdata[5]}} examples<extra>%{{fullData.name}}</extra>",
         )
     groups = len(set(tried))
     _layout(figure, 110 + groups * (30 + 22 * summary["evaluated_on"].nunique()), xaxis=PERCENT | {"title": "error"})
@@ -115,7 +116,7 @@ def fooled_within(rows: pd.DataFrame, norm: str) -> go.Figure:
         few = np.unique(np.linspace(0, len(sizes) - 1, min(POINTS, len(sizes))).astype(int))
         shares = np.array([0, *(few + 1), len(sizes)]) / len(right)
         figure.add_scatter(
-            name=f"{attack_words(line)}: {line['crafted_on']} → {line['evaluated_on']}",
+            name=escape(f"{attack_words(line)}: {line['crafted_on']} → {line['evaluated_on']}"),
             x=[0, *sizes[few], end],
             y=shares,
             customdata=[wilson(round(share * samples), samples) for share in shares],
@@ -146,7 +147,7 @@ def errors_by(summary: pd.DataFrame, budget: str) -> go.Figure:
     figure = go.Figure()
     for number, (name, lines) in enumerate(curves(summary, budget).items()):
         figure.add_scatter(
-            name=name,
+            name=escape(name),
             x=lines["budget"],
             y=lines["attacked_error"],
             error_y=_ends(lines, "attacked_error"),
@@ -202,21 +203,22 @@ def beside_the_paper(lines: pd.DataFrame) -> go.Figure:
 def html(figures: Mapping[str, go.Figure], title: str) -> str:
     """Figures, by their headings, as one page that needs no network."""
     parts = [
-        f"<h2>{heading}</h2>" + figure.to_html(full_html=False, include_plotlyjs=number == 0)
+        f"<h2>{escape(heading)}</h2>" + figure.to_html(full_html=False, include_plotlyjs=number == 0)
         for number, (heading, figure) in enumerate(figures.items())
     ]
+    title = escape(title)
     head = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
     return f"{head}<body style='font-family:sans-serif'><h1>{title}</h1>{''.join(parts)}</body></html>"
 
 
 def _tried(line: Line) -> str:
     """What was tried on what, in lines."""
-    return f"{_wrapped(attack_words(line))}<br>crafted on {line['crafted_on']}"
+    return f"{_wrapped(attack_words(line))}<br>crafted on {escape(str(line['crafted_on']))}"
 
 
 def _wrapped(words: str) -> str:
     """Words beside a chart, in lines that leave room for it on a phone."""
-    return "<br>".join(textwrap.wrap(words, WRAP, break_long_words=False))
+    return "<br>".join(map(escape, textwrap.wrap(words, WRAP, break_long_words=False)))
 
 
 def _lines(table: pd.DataFrame) -> Iterator[dict[Any, Any]]:

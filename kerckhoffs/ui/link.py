@@ -11,6 +11,8 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from kerckhoffs.ui import foreign
+
 MAX_VALUES = 40
 MAX_CHARACTERS = 5000  # of one value: the longest drawing
 
@@ -63,8 +65,8 @@ def once(key: str, name: str, default: Any, read: Callable[[str], Any]) -> bool:
 
 
 def refuse(name: str, reason: str) -> None:
-    """Remember that the address's value of a name was refused, and why: as code, for it may quote the address."""
-    st.session_state[_REFUSED].append(f"The address's {name} was refused: `{reason.replace('`', '')}`.")
+    """Remember that the address's value of a name was refused, and why, which may quote the address."""
+    st.session_state[_REFUSED].append(f"The address's {name} was refused: {foreign.sentence(reason)}.")
 
 
 def tell() -> None:

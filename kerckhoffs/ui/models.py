@@ -7,6 +7,7 @@ import streamlit as st
 from torch import Tensor
 
 from kerckhoffs import data, zoo
+from kerckhoffs.attackers import KNOWLEDGE, offered
 from kerckhoffs.checks import FileRefused, check_choice
 from kerckhoffs.defences import DefendedClassifier
 from kerckhoffs.zoo import ModelCard
@@ -16,6 +17,12 @@ SHOW = "KERCKHOFFS_SHOW_PRIVATE_VIEWS"
 chosen images give the whole permutation away, so it is off."""
 
 KEPT = 32  # models in memory
+
+RESTORE = (
+    "start the app without KERCKHOFFS_MODELS to have the shipped ones, and name a folder of your own models with "
+    "KERCKHOFFS_OWN_MODELS"
+)
+"""What to do where models are missing: most likely KERCKHOFFS_MODELS names a folder that was trained into."""
 
 
 def cards() -> Mapping[str, ModelCard]:
@@ -50,6 +57,28 @@ def _own_as(path: str, changed: int, size: int) -> tuple[Mapping[str, ModelCard]
         return zoo.own_models(), ""
     except FileRefused as error:
         return {}, str(error)
+
+
+def sets() -> tuple[str, ...]:
+    """The data sets that there are models of.
+
+    Raises:
+        ValueError: if there are no models at all.
+    """
+    there = {each.dataset for each in cards().values()}
+    if not there:
+        raise ValueError(f"there are no models here; {RESTORE}")
+    return tuple(name for name in data.DATASETS if name in there)
+
+
+def need(*ids: str) -> None:
+    """Refuse to go on without some of the shipped models.
+
+    Raises:
+        ValueError: naming those that are missing.
+    """
+    if missing := [name for name in ids if name not in cards()]:
+        raise ValueError(f"this needs models that are not here, {', '.join(missing)}; {RESTORE}")
 
 
 def card(model_id: str) -> ModelCard:
@@ -87,6 +116,22 @@ def samples(dataset: str) -> tuple[Tensor, Tensor]:
 def shows_view(entry: ModelCard) -> bool:
     """Whether pages may show what a model's network sees: always, but behind a private key only with the switch."""
     return not entry.private or os.environ.get(SHOW) == "1"
+
+
+def attackers(entry: ModelCard) -> tuple[str, ...]:
+    """The attackers (KNOWLEDGE) whose examples pages may show against a defended classifier.
+
+    With a private key none that reads gradients through it. A network reads places together that lie side by side
+    behind P, so the changes that its gradients make of uploads tell which do: two hundred uploads have named a
+    neighbour behind P for one place in five, two thousand for seven in ten (benchmarks/private_key.py).
+    """
+    found = offered(entry, cards())
+    return tuple(name for name in found if shows_view(entry) or not _reads_through_key(name, entry))
+
+
+def _reads_through_key(knowledge: str, entry: ModelCard) -> bool:
+    knows = KNOWLEDGE[knowledge]
+    return "gradients" in knows.reads and knows.crafted_on(entry) == entry.id
 
 
 def title(entry: ModelCard) -> str:

@@ -12,7 +12,7 @@ import streamlit as st
 import torch
 
 from kerckhoffs import plots
-from kerckhoffs.ui import link, models
+from kerckhoffs.ui import foreign, link, models
 from kerckhoffs.ui.pages import PAGES
 
 # Runs of pages that work at a time. A run is half Python and half small tensor operations: more of them take Python's
@@ -41,6 +41,7 @@ STYLE = """
   [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p { color: inherit; opacity: 0.9; }
   /* white on the dark theme's light blue cannot be read */
   :is([data-testid="stBaseButton-primary"], [data-tag], [data-tag] *) { color: light-dark(#fff, #10202c); }
+  code { unicode-bidi: isolate; overflow-wrap: anywhere; }  /* foreign text: kerckhoffs/ui/foreign.py */
   h2.k-title { font-size: 1.1rem; font-weight: 600; padding: 0; margin: 0; }
   h1 { font-size: 1.3rem !important; padding: 0 0 0.4rem !important; }
   .st-key-navigation h1 { padding: 0 !important; }
@@ -74,7 +75,7 @@ def page(title: str, heading: str) -> Iterator[None]:
                 st.page_link(each.file, label=each.title, icon=each.icon)
         told = st.container()
         if problem := models.problem():
-            st.warning(f"Your own models are left out: {code(problem)}", icon=":material/folder_off:")
+            st.warning(f"Your own models are left out: {foreign.sentence(problem)}", icon=":material/folder_off:")
         with sentences():
             yield
         with told:
@@ -118,16 +119,11 @@ def pictures(*shown: tuple[plots.Picture, str, str]) -> None:
     st.html(f'<div class="k-sum">{"".join(figures)}</div>')
 
 
-def code(text: str) -> str:
-    """Foreign text in a sentence, as code: nothing in it becomes a link, a picture or a formula."""
-    return f"`{text.replace('`', '')}`"
-
-
 @contextmanager
 def sentences() -> Iterator[None]:
     """Show what was refused (a ValueError with its sentence) in place of a traceback, and end the page."""
     try:
         yield
     except ValueError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(foreign.sentence(str(error)), icon=":material/error:")
         st.stop()

@@ -15,6 +15,7 @@ from streamlit.web.server import server_util
 from kerckhoffs import __version__
 from kerckhoffs.ui import ending, warm
 from kerckhoffs.ui.preload import Preload
+from kerckhoffs.ui.uploads import Uploads
 
 MAIN = Path(__file__).parent / "entry" / "main.py"
 
@@ -25,7 +26,7 @@ async def status(request: Request) -> JSONResponse:
 
 
 ROUTES = [Route("/api/status", status)]
-MIDDLEWARE = [Middleware(Preload)]
+MIDDLEWARE = [Middleware(Preload), Middleware(Uploads)]
 
 
 @asynccontextmanager

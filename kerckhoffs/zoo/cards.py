@@ -15,6 +15,8 @@ from kerckhoffs.zoo.networks import NETWORKS
 OWN = "own/"
 """What the ids of a user's own models begin with, so that none is taken for a shipped one."""
 
+MAX_SAMPLES = 10**9  # that an error was measured on
+
 
 @dataclass(frozen=True)
 class ModelCard:
@@ -118,6 +120,13 @@ def read(record: Any) -> ModelCard:
     for name, kind in _FIELD_TYPES.items():
         if not isinstance(getattr(card, name), kind) or isinstance(getattr(card, name), bool):
             raise ValueError(f"{name} of the model {card.id!r} is {getattr(card, name)!r}")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", card.id.removeprefix(OWN)):
+        raise ValueError(f"{card.id[:100]!r} is no id of a model: letters, digits and dashes, at most 100")
+    for name in ("validation_error", "test_error"):
+        if not 0 <= getattr(card, name) <= 1:  # nor NaN
+            raise ValueError(f"{name} of the model {card.id!r} is {getattr(card, name)!r}, no share from 0 to 1")
+    if not 1 <= card.test_samples <= MAX_SAMPLES:
+        raise ValueError(f"test_samples of the model {card.id!r} is {card.test_samples!r}")
     check_choice(card.dataset, DATASETS, "dataset")
     check_choice(card.network, NETWORKS, "network")
     check_choice(card.defence, DEFENCES, "defence")

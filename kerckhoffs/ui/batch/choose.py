@@ -15,7 +15,7 @@ from kerckhoffs.plots.runs import BUDGETS
 from kerckhoffs.ui import controls
 from kerckhoffs.ui.batch.estimate import check_size
 from kerckhoffs.ui.batch.zip import uploaded
-from kerckhoffs.ui.models import cards, pair, title
+from kerckhoffs.ui.models import cards, pair, sets, title
 from kerckhoffs.ui.page import panel
 
 MAX_SEEDS = 10
@@ -86,11 +86,11 @@ def choose() -> Chosen | None:
 
 def _models() -> tuple[str, list[str], list[str]]:
     """The set, the models to craft on and the models to evaluate on."""
-    sets = [name for name in DATASETS if any(each.dataset == name for each in cards().values())]
+    there = sets()
     dataset = st.segmented_control(
         "Data",
-        sets,
-        default=sets[0],
+        there,
+        default=there[0],
         format_func=lambda each: DATASETS[each].name,
         required=True,
         key="batch_dataset",

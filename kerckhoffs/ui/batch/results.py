@@ -11,6 +11,7 @@ from kerckhoffs.evaluation import summaries
 from kerckhoffs.evaluation.runs import MANIFEST, Run
 from kerckhoffs.plots import runs as plots_runs
 from kerckhoffs.plots.runs import BUDGETS, NORMS
+from kerckhoffs.ui import foreign
 from kerckhoffs.ui.batch.rows import explorer
 from kerckhoffs.ui.batch.runner import Status
 from kerckhoffs.ui.page import panel
@@ -23,13 +24,13 @@ Figures = dict[str, Callable[[], go.Figure]]
 @st.cache_resource(max_entries=4, show_spinner=False)
 def rows(_run: Run, run_id: str, shards: int) -> pd.DataFrame:
     """The rows of the first so many shards that were done; shared, so nobody may write into them."""
-    return _run.rows()
+    return _run.own_rows()
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def summary(_run: Run, run_id: str, shards: int) -> pd.DataFrame:
     """The summary of what is done."""
-    return summaries.summarise(_run.rows(summaries.NEEDED))
+    return summaries.summarise(_run.own_rows(summaries.NEEDED))
 
 
 def results(run: Run, status: Status) -> None:
@@ -120,7 +121,7 @@ def downloads(run: Run, counted: pd.DataFrame, draw: Callable[[], Figures]) -> N
     """Files of the run, each made when its button is pressed."""
     name = f"kerckhoffs-{run.id[:15]}"
     files: tuple[tuple[str, Callable[[], str], str, str], ...] = (
-        ("Rows (.csv)", lambda: csv(run.rows()), f"{name}-rows.csv", "text/csv"),
+        ("Rows (.csv)", lambda: csv(run.own_rows()), f"{name}-rows.csv", "text/csv"),
         ("Summary (.csv)", lambda: csv(counted), f"{name}-summary.csv", "text/csv"),
         ("Manifest (.json)", lambda: (run.folder / MANIFEST).read_text(), f"{name}.json", "application/json"),
         (
@@ -139,7 +140,7 @@ def downloads(run: Run, counted: pd.DataFrame, draw: Callable[[], Figures]) -> N
         "In the rows, `success` says whether the evaluated model reads the target, or any wrong class where there is "
         "no target. The same on a command line:"
     )
-    st.code(run.command, language="bash", wrap_lines=True)
+    st.code(foreign.visible(run.command, 20_000), language="bash", wrap_lines=True)
 
 
 def csv(frame: pd.DataFrame) -> str:

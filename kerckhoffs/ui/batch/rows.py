@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kerckhoffs import plots
-from kerckhoffs.attackers import KNOWLEDGE, offered
+from kerckhoffs.attackers import KNOWLEDGE
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.data import DATASETS
 from kerckhoffs.evaluation.experiments import UPLOADED
 from kerckhoffs.evaluation.judge import Verdict, percent
 from kerckhoffs.evaluation.runs import Run
 from kerckhoffs.plots.runs import MADE, attack_words
-from kerckhoffs.ui.models import card, cards, pair, samples
+from kerckhoffs.ui import foreign
+from kerckhoffs.ui.models import attackers, card, pair, samples
 from kerckhoffs.ui.page import pictures
 from kerckhoffs.ui.parts import pixels
 
@@ -78,7 +79,7 @@ def _table(rows: pd.DataFrame, said: pd.Series) -> pd.DataFrame:
     shown = pd.DataFrame(
         {
             "outcome": [f"{ICONS[each]} {each}" for each in said],
-            "sample": rows["sample"],
+            "sample": rows["sample"].map(foreign.cell),
             "label": rows["label"].map(classes),
             "before": rows["before"].map(classes),
             "after": rows["after"].map(classes),
@@ -105,7 +106,8 @@ def one(run: Run, rows: pd.DataFrame, row: pd.Series) -> None:
     if image is not None:
         with left:
             clean = plots.picture(image[0], upscale=1)
-            pictures((clean, f"{row['sample']}, clean", f"The clean image of {row['sample']}"))
+            name = foreign.visible(row["sample"])
+            pictures((clean, f"{name}, clean", f"The clean image of {name}"))
     with right:
         _said(run, rows[same])
         drawn = ", with other random numbers" if ATTACKS[row["attack"]].random else ""
@@ -150,7 +152,9 @@ def _image(run: Run, row: pd.Series) -> Tensor | None:
 
 def play_address(run: Run, row: pd.Series, image: Tensor) -> str:
     """The address of Play with this image and this attack; "" where Play does not have it."""
-    attack, (left, right, dial) = ATTACKS[row["attack"]], _side_by_side(row)
+    if (found := _side_by_side(row)) is None:
+        return ""
+    attack, (left, right, dial) = ATTACKS[row["attack"]], found
     options = {option.name: option.default for option in attack.options} | json.loads(row["options"])
     values = {"set": card(right).dataset, "network": card(right).network, "dial": dial, "attack": attack.id}
     if (left, right) != pair(card(right).dataset, card(right).network):
@@ -167,15 +171,16 @@ def play_address(run: Run, row: pd.Series, image: Tensor) -> str:
     return f"./?{urlencode(values)}"
 
 
-def _side_by_side(row: pd.Series) -> tuple[str, str, str]:
+def _side_by_side(row: pd.Series) -> tuple[str, str, str] | None:
     """Play's left and right classifier and its dial, so that it crafts on what the row was crafted on and shows what
-    the row was evaluated on; the network's first pair where that does."""
+    the row was evaluated on; the network's first pair where that does. None where Play would show a private key's
+    gradients."""
     crafted_on, evaluated_on, attack = str(row["crafted_on"]), str(row["evaluated_on"]), ATTACKS[row["attack"]]
     first, second = pair(card(crafted_on).dataset, card(crafted_on).network)
     for defended in dict.fromkeys((second, evaluated_on, crafted_on)):
-        for dial in offered(card(defended), cards()):
+        for dial in attackers(card(defended)):
             knows = KNOWLEDGE[dial]
             if attack.access in knows.reads and knows.crafted_on(card(defended)) == crafted_on:
                 shown = evaluated_on in (first, defended, crafted_on)
                 return first if shown else evaluated_on, defended, dial
-    raise AssertionError("who has the crafted-on model itself can always craft on it")
+    return None

@@ -90,12 +90,19 @@ class Again:
         """For a menu."""
         return table3_words(asdict(self))
 
+    @property
+    def models(self) -> tuple[str, str, str]:
+        """The ids of its classical, keyed and control classifier."""
+        row = ROWS[self.row]
+        return row.classical, row.keyed, row.control
+
     def experiment(self, samples: int) -> Experiment:
         """The experiment on the first so many test samples."""
-        row = ROWS[self.row]
-        models = row.classical, (row.classical, row.keyed, row.control)
         options = json.loads(self.options)
-        return Experiment(row.attack, *models, options=options, targets=self.targets, seed=self.seed, stop=samples)
+        attack, crafted_on = ROWS[self.row].attack, self.models[0]
+        return Experiment(
+            attack, crafted_on, self.models, options=options, targets=self.targets, seed=self.seed, stop=samples
+        )
 
 
 def choices(lines: pd.DataFrame | None) -> list[Again]:
@@ -120,7 +127,7 @@ def is_table3(experiments: Sequence[Experiment]) -> bool:
 @st.cache_data(max_entries=32, show_spinner=False)
 def compared(_run: Run, run_id: str, shards: int) -> pd.DataFrame:
     """What is done of a run, beside the paper."""
-    return table3.compare(_run.rows(summaries.NEEDED))
+    return table3.compare(_run.own_rows(summaries.NEEDED))
 
 
 def results(run: Run, status: Status) -> None:

@@ -12,6 +12,7 @@ from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.checks import FileRefused
 from kerckhoffs.evaluation import runs
 from kerckhoffs.evaluation.runs import Run
+from kerckhoffs.ui import foreign
 from kerckhoffs.ui.batch.estimate import duration
 from kerckhoffs.ui.batch.runner import KEPT, Status, runner
 from kerckhoffs.ui.page import code, sentences
@@ -117,7 +118,7 @@ def shown(key: str) -> Run | None:
         runner().status(run)  # refuses what cannot be watched, as after a model was trained anew
     except FileRefused as error:
         leave(key)
-        st.warning(f"The address's run was refused: {_by_id(error)}.", icon=":material/link_off:")
+        st.warning(f"The address's run was refused: {foreign.sentence(_by_id(error))}.", icon=":material/link_off:")
         return None
     runs.seen(run)
     _remember(run.id)
@@ -158,7 +159,7 @@ def _bar(run: Run, status: Status, key: str, another: str) -> None:
     """The progress, and the buttons that go with it."""
     words = "Starting" if status.state == "running" and status.done == 0 else WORDS[status.state]
     if status.state == "failed":
-        st.error(f"{words}: {_by_id(status.error)}. What is done is kept.", icon=":material/error:")
+        st.error(f"{words}: {foreign.sentence(_by_id(status.error))}. What is done is kept.", icon=":material/error:")
     left = f", {duration(status.seconds_left)} left" if status.seconds_left is not None else ""
     st.progress(status.done / status.total, f"{words}: {status.done} of {status.total} examples{left}.")
     if status.now:

@@ -1,15 +1,18 @@
 """A zip of labelled images from the browser: read once, what is good is kept for the session, the rest is named."""
 
-import hashlib
 from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from kerckhoffs.checks import FileRefused
 from kerckhoffs.data import DATASETS
 from kerckhoffs.data.uploads import Uploaded, read_zip
 from kerckhoffs.evaluation.examples import Samples
+from kerckhoffs.ui import foreign
 from kerckhoffs.ui.batch.runner import KEPT
+from kerckhoffs.ui.uploads import let_go
 
 SHOWN = 200  # refused files in the table
 
@@ -31,19 +34,29 @@ def uploaded(dataset: str) -> Samples | None:
         on_change=lambda: state.pop(kept, None),  # removed or replaced; a visit to another page changes nothing
     )
     if file is not None:
-        content = file.getvalue()
-        digest = hashlib.sha256(content).hexdigest()
-        if state.get(kept, ("",))[0] != digest:
-            state.pop(kept, None)
-            bar = st.progress(0.0, f"Reading {file.name}")
-            read = read_zip(content, dataset, on_step=lambda done, of: bar.progress(done / of) and None)
-            bar.empty()
-            state[kept] = digest, read
+        if state.get(kept, ("",))[0] != file.file_id:
+            state[kept] = file.file_id, _read(file, dataset)
+            let_go(file)  # not before: a run of the page may be cut short, and the next one reads it again
+    elif isinstance(state.get(kept, ("", None))[1], str):
+        del state[kept]
     if kept not in state:
         return None
     read = state[kept][1]
+    if isinstance(read, str):
+        raise FileRefused(read)
     _say(read)
     return Samples(read.images, read.labels, read.names)
+
+
+def _read(file: UploadedFile, dataset: str) -> Uploaded | str:
+    """What a zip holds, or why it is refused."""
+    bar = st.progress(0.0, f"Reading {foreign.code(file.name)}")
+    try:
+        return read_zip(file.getvalue(), dataset, on_step=lambda done, of: bar.progress(done / of) and None)
+    except FileRefused as error:
+        return str(error)
+    finally:
+        bar.empty()
 
 
 def _say(read: Uploaded) -> None:
@@ -52,7 +65,8 @@ def _say(read: Uploaded) -> None:
     left_out = f", **{bad}** {'files are' if bad > 1 else 'file is'} left out:" if bad else "."
     st.caption(f"**{good}** {'images are' if good > 1 else 'image is'} used{left_out}")
     if bad:
-        table = pd.DataFrame(read.refused[:SHOWN], columns=["file", "left out because"])
+        shown = [tuple(map(foreign.cell, each)) for each in read.refused[:SHOWN]]
+        table = pd.DataFrame(shown, columns=["file", "left out because"])
         st.dataframe(
             table, hide_index=True, height=180, key="batch_refused", alt="Files that are left out, with reasons"
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from kerckhoffs.data import DATASETS
-from kerckhoffs.ui import controls, link
+from kerckhoffs.ui import controls, link, models
 from kerckhoffs.ui.models import card, cards, control, pair, title
 from kerckhoffs.zoo import NETWORKS
 
@@ -31,7 +31,7 @@ class Columns:
 def choose() -> Columns:
     """The data set, the network, and which two classifiers; at first the network's pair."""
     every = cards()
-    sets = {name: entry for name, entry in DATASETS.items() if any(each.dataset == name for each in every.values())}
+    sets = {name: DATASETS[name] for name in models.sets()}
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         dataset = controls.entry("Data", sets, next(iter(sets)), key="dataset", name="set")
         menus = st.popover("Side by side", icon=":material/view_column:")

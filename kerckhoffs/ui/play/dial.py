@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from kerckhoffs.attackers import KNOWLEDGE, offered
+from kerckhoffs.attackers import KNOWLEDGE
 from kerckhoffs.ui import link
-from kerckhoffs.ui.models import card, cards
+from kerckhoffs.ui.models import attackers, card
 from kerckhoffs.ui.parts.scheme import scheme
 from kerckhoffs.ui.play.experiment import OPENING_KNOWLEDGE
 
@@ -20,7 +20,7 @@ def dial(defended: str, key: str) -> str:
         An id of KNOWLEDGE; only those are offered whose model to craft on is there.
     """
     entry = card(defended)
-    choices = offered(entry, cards())
+    choices = attackers(entry)
     opening = OPENING_KNOWLEDGE if OPENING_KNOWLEDGE in choices else choices[-1]
     link.once(key, "dial", opening, link.one_of(dict.fromkeys(choices)))
     if st.session_state[key] not in choices:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from kerckhoffs.attackers import check_access, crafted_on
 from kerckhoffs.attacks import ATTACKS, OnStep
+from kerckhoffs.checks import check_choice
 from kerckhoffs.data import DATASETS, images
 from kerckhoffs.evaluation.judge import Counted, Verdict, predict, succeeded
 from kerckhoffs.ui import models
@@ -111,12 +112,13 @@ class Crafting:
     """An attack that is ready to run, in a worker too, and what it has asked of the model so far.
 
     Raises:
-        ValueError: if the attack reads more of the model than the attacker has.
+        ValueError: if the attack reads more of the model than the attacker has, or than may be shown of a private key.
     """
 
     def __init__(self, experiment: Experiment) -> None:
         attack = ATTACKS[experiment.attack]
         check_access(experiment.knowledge, attack)
+        check_choice(experiment.knowledge, models.attackers(card(experiment.right)), "attacker on this classifier")
         self._experiment, self._attack = experiment, attack
         self._attacked, self._image = Counted(model(experiment.crafted_on)), experiment.image
         self._training = _training(experiment) if attack.kind == "universal" else None

@@ -25,7 +25,8 @@ PICTURES = ("clean", "adversarial")
 KEYS = ("the defender's key", "a wrong key")
 PRIVATE = (
     "The key of the {} is private, so nothing is shown of what its network sees: who may choose the images that go "
-    "through P reads the whole permutation off two of them. The owner of the key can start the app with "
+    "through P reads the whole permutation off two of them. Nor does an attack here read its gradients, which tell "
+    "what lies side by side behind P. The owner of the key can start the app with "
     "`kerckhoffs app --show-private-views`, which gives the key away to everyone who can open it."
 )
 

@@ -9,12 +9,13 @@ from kerckhoffs import plots
 from kerckhoffs.checks import FileRefused
 from kerckhoffs.data import DATASETS, images
 from kerckhoffs.evaluation.judge import percent, predict
-from kerckhoffs.ui import controls, link
+from kerckhoffs.ui import controls, foreign, link
 from kerckhoffs.ui.models import model, names, samples
 from kerckhoffs.ui.parts import pixels, strokes
 from kerckhoffs.ui.parts.canvas import canvas
 from kerckhoffs.ui.parts.paste import paste
 from kerckhoffs.ui.play.experiment import picture
+from kerckhoffs.ui.uploads import let_go
 
 SOURCES = {"sample": "Samples", "drawing": "Draw", "upload": "Upload"}
 INVITATIONS = {
@@ -93,12 +94,12 @@ def _uploaded(dataset: str) -> str:
         help="The models know light ink on black. By default a light background is turned over.",
     )
     if file is not None:
+        invert = {"auto": None, "keep": False, "swap": True}[turned]
         try:
-            invert = {"auto": None, "keep": False, "swap": True}[turned]
-            prepared = _prepared(file.file_id, file, invert, dataset)
+            prepared = _prepared(file.file_id, file.name, _content(file), invert, dataset)
         except (FileRefused, ValueError) as error:
             state["upload"] = ""  # nothing of an earlier picture stands under this one's name
-            st.error(str(error), icon=":material/error:")
+            st.error(foreign.sentence(str(error)), icon=":material/error:")
         else:
             state["upload"] = pixels.encode(prepared.images)
             st.caption("Dark and light were swapped." if prepared.inverted else "Dark and light are as in the file.")
@@ -106,15 +107,41 @@ def _uploaded(dataset: str) -> str:
     return value
 
 
+def _content(file: UploadedFile) -> bytes:
+    """The newest file's bytes, the only ones that are kept, and none of one whose header is refused.
+
+    Raises:
+        FileRefused: what `images.declared` refuses.
+    """
+    state = st.session_state
+    if state.get("upload_file", ("",))[0] != file.file_id:
+        content = file.getvalue()
+        state["upload_file"] = file.file_id, _refused(content, file.name) or content
+        let_go(file)  # not before: a run of the page may be cut short, and the next one reads it again
+    kept: bytes | str = state["upload_file"][1]
+    if isinstance(kept, str):
+        raise FileRefused(kept)
+    return kept
+
+
+def _refused(content: bytes, name: str) -> str:
+    """Why a file is no picture by its header, or ""."""
+    try:
+        images.declared(content, name)
+    except FileRefused as error:
+        return str(error)
+    return ""
+
+
 @st.cache_data(max_entries=4, scope="session", show_spinner=False)
-def _prepared(file_id: str, _file: UploadedFile, invert: bool | None, dataset: str) -> images.Prepared:
+def _prepared(file_id: str, name: str, _content: bytes, invert: bool | None, dataset: str) -> images.Prepared:
     """A file as the models see it, decoded when it comes and not at every run of the page.
 
     Raises:
         ValueError: what `images` refuses.
     """
     kind = DATASETS[dataset]
-    return images.prepare(images.read(_file.getvalue(), _file.name), invert=invert, style=kind.style, shape=kind.shape)
+    return images.prepare(images.read(_content, name), invert=invert, style=kind.style, shape=kind.shape)
 
 
 def _meant(dataset: str, left: str, source: str, value: str) -> Chosen | None:
@@ -122,7 +149,7 @@ def _meant(dataset: str, left: str, source: str, value: str) -> Chosen | None:
     try:
         image = picture(dataset, source, value)
     except ValueError as error:
-        st.info(str(error), icon=":material/info:")
+        st.info(foreign.sentence(str(error)), icon=":material/info:")
         return None
     probabilities = predict(model(left), image)[0]
     read, confidence = int(probabilities.argmax()), float(probabilities.max())
