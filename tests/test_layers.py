@@ -103,8 +103,8 @@ def test_attacks_know_nothing_of_keys_defences_or_evaluation(path):
     assert {part(name) for name in ours(path)} <= {"kerckhoffs.attacks", "kerckhoffs.checks"}
 
 
-# A benchmark that speaks to the app as a browser does.
-BROWSERS = {"benchmarks.sessions"}
+# Benchmarks that speak to the app as a browser does.
+BROWSERS = {"benchmarks.sessions", "benchmarks.uploads"}
 
 
 @every_source

@@ -123,7 +123,7 @@ def attackers(entry: ModelCard) -> tuple[str, ...]:
 
     With a private key none that reads gradients through it. A network reads places together that lie side by side
     behind P, so the changes that its gradients make of uploads tell which do: two hundred uploads have named a
-    neighbour behind P for one place in five, two thousand for seven in ten (benchmarks/private_key.py).
+    neighbour behind P for a fifth of all places, two thousand for two thirds (benchmarks/private_key.py).
     """
     found = offered(entry, cards())
     return tuple(name for name in found if shows_view(entry) or not _reads_through_key(name, entry))

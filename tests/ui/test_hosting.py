@@ -1,0 +1,33 @@
+"""docs/hosting.md says what the program does."""
+
+from kerckhoffs.data import images, uploads
+from kerckhoffs.ui import jobs, page, settings
+from kerckhoffs.ui import uploads as waiting
+from kerckhoffs.ui.batch import estimate, runner
+from tests import ROOT
+
+MEGA = 1_000_000
+SAID = " ".join((ROOT / "docs" / "hosting.md").read_text().split())
+
+
+def test_its_limits_are_those_of_the_program():
+    for part in (
+        f"{settings.settings()['server.maxUploadSize']} MB, a picture {images.MEGABYTES} MB",
+        f"{images.FORMATS['PNG'].megapixels:g} megapixels, WebP {images.FORMATS['WebP'].megapixels:g}",
+        f"{uploads.MAX_ENTRIES:,} entries".replace(",", " "),
+        f"{uploads.MAX_TOTAL // MEGA} MB unpacked, {uploads.MAX_IMAGES} pictures",
+        f"{jobs.WORKERS} run, {jobs.WAITING} in all, {jobs.A_SESSION} a session",
+        f"{runner.AT_ONCE} run, {runner.WAITING} wait, {runner.A_SESSION} a session, {estimate.MAX_HOURS} hours each",
+        f"{page.AT_ONCE._initial_value} draw, the others wait",
+        f"until nobody has opened it for {runner.DAYS} days, or {runner.MOST} others were opened since",
+        f"when {waiting.ALL_SESSIONS // MEGA} MB wait in all",
+        {2: "two a session"}[waiting.A_SESSION],
+        {600: "ten minutes after its tab was closed"}[settings.settings()["server.disconnectedSessionTTL"]],
+    ):
+        assert part in SAID
+
+
+def test_its_commands_open_what_the_settings_keep_closed():
+    assert settings.settings()["server.address"] == "127.0.0.1"
+    assert "python -m kerckhoffs app --address 0.0.0.0" in SAID
+    assert "--server.address=0.0.0.0" in (ROOT / "Dockerfile").read_text()
