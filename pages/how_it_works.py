@@ -10,7 +10,7 @@ from kerckhoffs.evaluation.judge import percent, predict
 from kerckhoffs.evaluation.metrics import distances, wilson
 from kerckhoffs.keys import Key
 from kerckhoffs.plots import charts
-from kerckhoffs.ui.models import card, model, need, samples
+from kerckhoffs.ui.models import card, model, need, need_view, samples
 from kerckhoffs.ui.page import page, panel, pictures
 from kerckhoffs.ui.pages import PAGES
 from kerckhoffs.ui.parts.scheme import scheme
@@ -152,6 +152,7 @@ with page("How it works", heading="A secret key before the network"):
         "page."
     )
     need(CLASSICAL, KEYED, CONTROL)
+    need_view(KEYED)
     IMAGE, LABEL = (each[SAMPLE : SAMPLE + 1] for each in samples(DATASET))
     first, second = st.columns(2, gap="small")
     with first, panel(1, "The problem", "problem"):

@@ -134,6 +134,16 @@ def _reads_through_key(knowledge: str, entry: ModelCard) -> bool:
     return "gradients" in knows.reads and knows.crafted_on(entry) == entry.id
 
 
+def need_view(model_id: str) -> None:
+    """Refuse to show what a network sees behind a private key.
+
+    Raises:
+        ValueError: saying so.
+    """
+    if not shows_view(card(model_id)):
+        raise ValueError(f"this shows what is behind the key of {model_id}, and here that key is private; {RESTORE}")
+
+
 def title(entry: ModelCard) -> str:
     """What a model is called in a menu, where the data set is known: "Table 2, keyed"."""
     return entry.title.partition(", ")[2]

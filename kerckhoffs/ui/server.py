@@ -14,6 +14,7 @@ from streamlit.web.server import server_util
 
 from kerckhoffs import __version__
 from kerckhoffs.ui import ending, warm
+from kerckhoffs.ui.policy import Policy
 from kerckhoffs.ui.preload import Preload
 from kerckhoffs.ui.uploads import Uploads
 
@@ -26,7 +27,7 @@ async def status(request: Request) -> JSONResponse:
 
 
 ROUTES = [Route("/api/status", status)]
-MIDDLEWARE = [Middleware(Preload), Middleware(Uploads)]
+MIDDLEWARE = [Middleware(Preload), Middleware(Policy), Middleware(Uploads)]
 
 
 @asynccontextmanager

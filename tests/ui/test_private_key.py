@@ -1,10 +1,13 @@
 """A private key in the app: whoever chooses what is uploaded reads none of it off what comes back."""
 
+import dataclasses
 import re
+import shutil
 import traceback
 
 import numpy as np
 import pytest
+import streamlit as st
 import torch
 
 from kerckhoffs import zoo
@@ -162,6 +165,22 @@ def test_a_batch_that_reads_them_shows_sizes_and_no_way_to_the_pictures(own):  #
 @pytest.mark.parametrize("page", ["how_it_works", "batch", "table3", "classifiers"])
 def test_no_other_page_has_it(own, page):  # noqa: F811
     assert traces(sent(opened(page)), own) == []
+
+
+def test_the_page_that_explains_shows_no_private_key_that_a_folder_has_in_the_place_of_the_shipped_one(
+    own,  # noqa: F811
+    tmp_path,
+    monkeypatch,
+):
+    folder = tmp_path / "models"
+    shutil.copytree(zoo.shipped_folder(), folder)
+    (folder / f"{KEYED}.key.json").unlink()
+    zoo.save(dataclasses.replace(zoo.card(KEYED), key_files=()), zoo.load(OWN).network, folder)
+    monkeypatch.setenv("KERCKHOFFS_MODELS", str(folder))
+    st.cache_resource.clear()
+    app = opened("how_it_works")
+    assert "that key is private" in words(app.error)
+    assert pictures_in(sent(app)) == []
 
 
 def test_what_a_model_and_its_errors_print_does_not_have_it(own):  # noqa: F811

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import streamlit as st
 from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
+from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route
 from streamlit import config
 from streamlit.web.server.app_discovery import discover_asgi_app
@@ -83,6 +83,16 @@ def test_only_the_first_page_is_told_of_the_script_of_its_charts():
     app = Starlette(routes=routes, middleware=server.MIDDLEWARE)
     assert get(app, "/")[0]["link"] == f"<./static/js/{preload.NAMES[0]}>; rel=modulepreload; crossorigin"
     assert "link" not in get(app, "/batch")[0]
+
+
+def test_a_page_may_fetch_pictures_from_here_alone_and_tells_no_other_host_its_address():
+    kinds = {"/": HTMLResponse(""), "/data": PlainTextResponse("")}
+    routes = [Route(path, lambda request: kinds[request.url.path]) for path in kinds]
+    app = Starlette(routes=routes, middleware=server.MIDDLEWARE)
+    headers, _ = get(app, "/")
+    assert "img-src 'self' data: blob:;" in headers["content-security-policy"]
+    assert headers["referrer-policy"] == "same-origin"
+    assert "content-security-policy" not in get(app, "/data")[0]
 
 
 def test_the_settings_are_streamlits_and_the_environment_goes_first(monkeypatch):
