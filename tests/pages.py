@@ -50,8 +50,9 @@ def labels(widgets):
 
 
 def words(elements):
-    """What a person reads: code without the marks that make it code."""
-    return " ".join(element.value for element in elements).replace("`", "")
+    """What is said; by an alert, which may quote foreign text, without the marks that make that code."""
+    alerts = ("error", "warning", "info", "success")
+    return " ".join(each.value.replace("`", "") if each.type in alerts else each.value for each in elements)
 
 
 def html(app):
