@@ -1,7 +1,8 @@
 """docs/hosting.md says what the program does."""
 
+from kerckhoffs.cli import settings
 from kerckhoffs.data import images, uploads
-from kerckhoffs.ui import jobs, page, settings
+from kerckhoffs.ui import jobs, page
 from kerckhoffs.ui import uploads as waiting
 from kerckhoffs.ui.batch import estimate, runner
 from tests import ROOT

@@ -8,8 +8,9 @@ from streamlit.proto.Common_pb2 import FileURLs
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFile, UploadedFileRec
 
+from kerckhoffs.cli import settings
 from kerckhoffs.data import images
-from kerckhoffs.ui import settings, uploads
+from kerckhoffs.ui import uploads
 from kerckhoffs.ui.play import picture
 from tests.pages import opened, words
 from tests.ui.play.test_input import digit, png

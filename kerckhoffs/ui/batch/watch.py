@@ -15,7 +15,7 @@ from kerckhoffs.evaluation.runs import Run
 from kerckhoffs.ui import foreign
 from kerckhoffs.ui.batch.estimate import duration
 from kerckhoffs.ui.batch.runner import KEPT, Status, runner
-from kerckhoffs.ui.page import code, sentences
+from kerckhoffs.ui.page import sentences
 
 POLL_SECONDS = 1.0
 MINE = "my_runs"
@@ -95,7 +95,7 @@ def mine() -> None:
                 st.query_params.from_dict({"run": run.id})
                 st.rerun()
             said.markdown(
-                f"{words}, crafted on {code(crafted_on)}: {WORDS[status.state].partition('.')[0].lower()}, "
+                f"{words}, crafted on {foreign.code(crafted_on)}: {WORDS[status.state].partition('.')[0].lower()}, "
                 f"{status.done} of {status.total} examples"
             )
 
@@ -163,7 +163,7 @@ def _bar(run: Run, status: Status, key: str, another: str) -> None:
     left = f", {duration(status.seconds_left)} left" if status.seconds_left is not None else ""
     st.progress(status.done / status.total, f"{words}: {status.done} of {status.total} examples{left}.")
     if status.now:
-        st.caption(f"Now: {code(status.now)}")
+        st.caption(f"Now: {foreign.code(status.now)}")
     with st.container(horizontal=True, gap="small"):
         if status.state in ("waiting", "running", "stopping"):
             st.button(
