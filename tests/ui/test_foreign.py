@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import shutil
+import warnings
 import zipfile
 from contextlib import suppress
 from functools import cache
@@ -166,7 +167,8 @@ def packed(content):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for name, data in content.items():
-            with suppress(UnicodeEncodeError):  # a lone surrogate
+            with suppress(UnicodeEncodeError), warnings.catch_warnings():  # of a lone surrogate
+                warnings.simplefilter("ignore")  # a zip ends a name at its first zero, and two may be the same then
                 archive.writestr(name, data)
     return file.getvalue()
 
