@@ -1,6 +1,6 @@
 """A drawing or an upload -> what the model sees, 28x28 for MNIST.
 
-`read` decodes a file that may be hostile (files.py), paper.py finds the ink in any light, and `prepare` does to a
+`read` decodes a file that may be hostile (files.py), background.py finds the ink in any light, and `prepare` does to a
 picture what its data set did to its own: MNIST's authors fitted each digit into 20x20 with its aspect kept, let the
 fitting make the greys, and moved its centre of mass into the middle of 28x28 (http://yann.lecun.com/exdb/mnist).
 MNIST's own samples come through the style "digit" to within one grey level, and 28x28 greys come through "whole" bit
@@ -16,9 +16,9 @@ from PIL import Image
 from torch import Tensor
 
 from kerckhoffs.checks import FileRefused, check_choice
-from kerckhoffs.data import paper
+from kerckhoffs.data import background
+from kerckhoffs.data.background import Grey, Mask
 from kerckhoffs.data.files import FORMATS, LARGEST_SIDE, MEGABYTES, SHOWN, declared, plain, read, refusing, shown
-from kerckhoffs.data.paper import Grey, Mask
 
 __all__ = ["DIGIT_SIDE", "FORMATS", "LARGEST_SIDE", "MEGABYTES", "SHOWN", "SIDE", "STYLES", "Prepared", "declared"]
 __all__ += ["prepare", "read", "shown", "to_model_input"]
@@ -86,14 +86,16 @@ def prepare(
         levels, page = _flat(plain(picture), colours=channels == 3 and style == "whole")
     grey = levels[0]
     if invert is None:
-        light = paper.light(grey, page) if style == "digit" else np.median(paper.edge(grey)) >= paper.LIGHT
+        light = (
+            background.light(grey, page) if style == "digit" else np.median(background.edge(grey)) >= background.LIGHT
+        )
         inverted = bool(light) and len(levels) == 1
     else:
         inverted = bool(invert)
     if inverted:
         levels = [255 - each for each in levels]
     if style == "digit":
-        levels = [_digit(paper.ink(levels[0], page, paper=inverted), height, width)]
+        levels = [_digit(background.ink(levels[0], page, paper=inverted), height, width)]
     else:
         levels = [_whole(each, height, width) for each in levels]
     pixels = torch.from_numpy(np.stack(levels) / 255).clamp(0, 1).expand(channels, -1, -1)
@@ -103,7 +105,7 @@ def prepare(
 def _digit(ink: Grey, height: int, width: int) -> Grey:
     """Ink as MNIST prepared its digits: (H, W)."""
     strong = ink >= FAINT * ink.max()
-    seen = paper.side_by_side(strong)
+    seen = background.side_by_side(strong)
     if seen > 1:
         raise FileRefused(f"one digit, please: {seen} were seen side by side")
     rows, columns = np.flatnonzero(strong.any(1)), np.flatnonzero(strong.any(0))
@@ -141,7 +143,7 @@ def _whole(grey: Grey, height: int, width: int) -> Grey:
     scale = min(height / grey.shape[0], width / grey.shape[1])
     tall, wide = (max(1, round(each * scale)) for each in grey.shape)
     top, left = (height - tall) // 2, (width - wide) // 2
-    canvas = np.full((height, width), np.median(paper.edge(grey)), np.float32)
+    canvas = np.full((height, width), np.median(background.edge(grey)), np.float32)
     canvas[top : top + tall, left : left + wide] = _resize(grey, wide, tall)
     return canvas
 
@@ -161,9 +163,9 @@ def _flat(picture: Image.Image, colours: bool) -> tuple[list[Grey], Mask | None]
         return levels, None
     page = _page(grey, alpha)
     if page is not None:
-        return [np.where(page, each, np.median(paper.edge(each, page))) for each in levels], page
+        return [np.where(page, each, np.median(background.edge(each, page))) for each in levels], page
     ink = float((grey * alpha).sum()) / max(float(alpha.sum()), 1)
-    under = 0 if ink >= paper.LIGHT else 255
+    under = 0 if ink >= background.LIGHT else 255
     return [(each * alpha + under * (1 - alpha)).astype(np.float32) for each in levels], None
 
 
@@ -177,7 +179,7 @@ def _page(grey: Grey, alpha: Grey) -> Mask | None:
         return None
     inside = grey[page]
     low, high = float(inside.min()), float(inside.max())
-    outline = paper.edge(grey, page) > (low + high) / 2
+    outline = background.edge(grey, page) > (low + high) / 2
     share = float(outline.mean())
     one_shade = max(share, 1 - share) >= PAGE
-    return page if high - low >= paper.PAGE_CONTRAST and one_shade else None
+    return page if high - low >= background.PAGE_CONTRAST and one_shade else None

@@ -14,7 +14,7 @@ from PIL import Image
 from benchmarks import photos
 from kerckhoffs import data
 from kerckhoffs.checks import FileRefused
-from kerckhoffs.data import files, images, paper
+from kerckhoffs.data import files, images
 from tests import ROOT, digits
 
 MNIST = data.load("mnist", indices=range(40))[0]
@@ -86,7 +86,7 @@ def test_several_digits_are_counted_and_refused(count, inverted):
 
 def test_no_digit_of_mnist_and_no_drawing_counts_as_two():
     pictures = [digit[0] * 255 for digit in data.load("mnist")[0]]
-    refused = [number for number, each in enumerate(pictures) if paper.side_by_side(each.numpy() >= 25.5) > 1]
+    refused = [number for number, each in enumerate(pictures) if background.side_by_side(each.numpy() >= 25.5) > 1]
     assert refused == []
     generator = np.random.default_rng(0)
     for number in range(50):

@@ -149,7 +149,8 @@ def _without_rows(found: Grey) -> Grey:
         return found
     profile, tilt = lines
     shifts = np.round((np.arange(width) - width // 2) * tilt).astype(int)
-    return np.clip(found - profile[np.clip(rows - shifts, 0, height - 1)], 0, None).astype(np.float32)
+    left: Grey = np.clip(found - profile[np.clip(rows - shifts, 0, height - 1)], 0, None).astype(np.float32)
+    return left
 
 
 def side_by_side(strong: Mask) -> int:
