@@ -14,7 +14,7 @@ from PIL import Image
 from benchmarks import photos
 from kerckhoffs import data
 from kerckhoffs.checks import FileRefused
-from kerckhoffs.data import files, images
+from kerckhoffs.data import background, files, images
 from tests import ROOT, digits
 
 MNIST = data.load("mnist", indices=range(40))[0]
