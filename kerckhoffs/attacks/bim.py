@@ -5,10 +5,12 @@ Kurakin, Goodfellow and Bengio, "Adversarial examples in the physical world" (20
 
 from torch import Tensor, nn
 
+from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.sign import climb
 
 
+@in_float32()
 def bim(
     model: nn.Module,
     images: Tensor,

@@ -8,6 +8,7 @@ on one image at a time: here each image has its own c, its own set of pixels, an
 import torch
 from torch import Tensor, nn
 
+from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.cw import (
     CONFIDENCE,
@@ -36,6 +37,7 @@ SCORE = 0.01  # a pixel with more is the last to be frozen in a round
 FROZEN = 0.3  # times the root of the changed pixels: how many a round freezes at most
 
 
+@in_float32()
 def cw_l0(
     model: nn.Module,
     images: Tensor,

@@ -11,6 +11,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.cw import (
     CONFIDENCE,
@@ -30,6 +31,7 @@ from kerckhoffs.attacks.logits import fooled
 from kerckhoffs.attacks.walk import PHASES, walk
 
 
+@in_float32()
 def cw_l2(
     model: nn.Module,
     images: Tensor,

@@ -8,6 +8,7 @@ on one image at a time: here each image has its own c, its own limit, and its ow
 import torch
 from torch import Tensor, nn
 
+from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import Attack, OnStep, Pursuit
 from kerckhoffs.attacks.cw import (
     CONFIDENCE,
@@ -33,6 +34,7 @@ SHARE = 0.9  # what is left of the limit after a success
 SMALL_LOSS = 1e-4  # of c: what a success needs
 
 
+@in_float32()
 def cw_linf(
     model: nn.Module,
     images: Tensor,

@@ -10,6 +10,7 @@ prediction is confident.
 import torch
 from torch import Tensor, nn
 
+from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.geometry import cosine, l2, unit
 from kerckhoffs.attacks.logits import fooled, look
@@ -18,6 +19,7 @@ from kerckhoffs.attacks.sign import cross_entropy
 FIRST_STEP, LAST_STEP = 1.0, 0.01  # the paper's alpha, and what it decays to
 
 
+@in_float32()
 def ddn(
     model: nn.Module,
     images: Tensor,
@@ -64,7 +66,7 @@ def ddn(
     _, gradient, _ = look(model, x, labels, targeted, cross_entropy)
     for step in range(iterations):
         delta = delta + cosine(FIRST_STEP, LAST_STEP, step / iterations) * unit(gradient)
-        norm = torch.minimum(norm * torch.where(success, 1 - gamma, 1 + gamma), farthest)
+        norm = torch.minimum(torch.where(success, norm * (1 - gamma), norm * (1 + gamma)), farthest)
         moved = (x + norm[:, None, None, None] * unit(delta)).clamp(0, 1)
         delta = moved - x
         _, gradient, logits = look(model, moved, labels, targeted, cross_entropy)

@@ -14,6 +14,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.geometry import cosine, norms, project, unit
 from kerckhoffs.attacks.logits import fooled, look, margins
@@ -23,6 +24,7 @@ LAST_STEP = 0.01  # of the first
 BEYOND = 0.02  # by what share the ball reaches beyond the boundary of a linear model at the end
 
 
+@in_float32()
 def fmn_l0(
     model: nn.Module,
     images: Tensor,

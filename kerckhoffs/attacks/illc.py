@@ -7,11 +7,13 @@ from dataclasses import replace
 
 from torch import Tensor, nn
 
+from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import OnStep, Pursuit
 from kerckhoffs.attacks.bim import BIM
 from kerckhoffs.attacks.sign import climb
 
 
+@in_float32()
 def illc(
     model: nn.Module,
     images: Tensor,

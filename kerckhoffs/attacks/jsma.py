@@ -12,6 +12,7 @@ same pair.
 import torch
 from torch import Tensor, nn
 
+from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import PERTURB_ALL, Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.logits import CHUNK, ask, fooled, gradient, read
 from kerckhoffs.attacks.sign import cross_entropy
@@ -19,6 +20,7 @@ from kerckhoffs.attacks.sign import cross_entropy
 SIGNS = {"brighter": (1.0,), "darker": (-1.0,), "both": (1.0, -1.0)}
 
 
+@in_float32()
 def jsma(
     model: nn.Module,
     images: Tensor,

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.geometry import l2
 from kerckhoffs.attacks.logits import ask, fooled, gradient, read
@@ -24,6 +25,7 @@ ROUNDING = 1e-6  # a relative fall of the objective that float32 logits cannot t
 WIDER = 10.0  # by what factor c changes until one c succeeds and another fails
 
 
+@in_float32()
 def lbfgs(
     model: nn.Module,
     images: Tensor,
@@ -131,7 +133,7 @@ class _Solve:
 
     def image(self, flat: Any) -> Tensor:
         """(1, C, H, W) of an array (D,)."""
-        return torch.as_tensor(flat).to(self.origin).view_as(self.origin)
+        return torch.from_numpy(flat).to(self.origin).view_as(self.origin)
 
 
 LBFGS = Attack(

@@ -10,10 +10,7 @@ CHUNK = 128
 MASKED = 1000.0
 """A class that trails by more logits than these counts for nothing: models hide classes by -1e9 or -inf."""
 
-NO_GRADIENT = (
-    "model gives no gradient (it detaches its input, or torch.inference_mode is on): "
-    "take an attack that reads scores or labels"
-)
+NO_GRADIENT = "model gives no gradient (it detaches its input): take an attack that reads scores or labels"
 NAN_GRADIENT = "model must have a gradient of numbers, but some of it is NaN"
 
 Objective = Callable[[Tensor, Tensor, bool], Tensor]
@@ -24,16 +21,47 @@ def ask(model: nn.Module, images: Tensor) -> Tensor:
     """The logits of images (R, C, H, W), (R, K) float32, with their graph if there is one.
 
     Raises:
-        ValueError: if the model does not return (R, K) with K >= 2, or if one is NaN, which would pass for robust.
+        ValueError: as `answer` does, or if one is NaN, which would pass for robust.
     """
-    logits = model(images)
+    logits = answer(model, images)
+    if bool(logits.isnan().any()):
+        raise ValueError("model must return numbers, but some of its logits are NaN")
+    return logits
+
+
+def answer(model: nn.Module, images: Tensor) -> Tensor:
+    """What the model returns for images (R, C, H, W), numbers or not, (R, K) float32.
+
+    Raises:
+        ValueError: if the model does not return (R, K) with K >= 2, or if it is of another precision, or was made
+            under torch.inference_mode, and so cannot take the images.
+    """
+    try:
+        logits = model(images)
+    except RuntimeError as error:
+        _explain(model, error)
+        raise
     if not isinstance(logits, Tensor):
         raise ValueError(f"model must return logits (N, K), but returned a {type(logits).__name__}")
     if logits.ndim != 2 or len(logits) != len(images) or logits.shape[1] < 2:
         raise ValueError(f"model must return logits (N, K) with K >= 2, but returned shape {tuple(logits.shape)}")
-    if bool(logits.isnan().any()):
-        raise ValueError("model must return numbers, but some of its logits are NaN")
     return logits.float()
+
+
+def _explain(model: nn.Module, error: RuntimeError) -> None:
+    """Say what a model that failed on float32 images has in the way of them, if it is one of these two."""
+    for parameter in model.parameters():
+        if parameter.is_floating_point() and parameter.dtype != torch.float32:
+            found = str(parameter.dtype).removeprefix("torch.")
+            raise ValueError(
+                f"model must take float32 images, but fails on them, and has weights in {found}: "
+                "call model.float(), or let it convert its input itself"
+            ) from error
+        if parameter.is_inference():
+            raise ValueError(
+                "model must have weights that gradients can pass, but was made under torch.inference_mode: "
+                "make or load it outside"
+            ) from error
 
 
 def read(model: nn.Module, images: Tensor) -> Tensor:

@@ -7,10 +7,12 @@ Dong, Liao, Pang, Su, Zhu, Hu and Li, "Boosting adversarial attacks with momentu
 import torch
 from torch import Tensor, nn
 
+from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.sign import climb
 
 
+@in_float32()
 def mi_fgsm(
     model: nn.Module,
     images: Tensor,

@@ -5,9 +5,12 @@ paper. One deviation: the fitness is the margin between log-probabilities, becau
 hides which candidate is better.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
+from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import PERTURB_ALL, Attack, OnStep, Option, Pursuit, generator_for
 from kerckhoffs.attacks.logits import CHUNK, margins
 from kerckhoffs.attacks.oracle import Oracle
@@ -17,6 +20,7 @@ TINY = torch.finfo(torch.float32).tiny
 SMALLEST = 4  # a population that has three others for each
 
 
+@in_float32()
 def one_pixel(
     model: nn.Module,
     images: Tensor,
@@ -87,8 +91,9 @@ def one_pixel(
 
 def _first(shape: tuple[int, int, int], images: Tensor, generator: torch.Generator) -> Tensor:
     """Candidates as genes in [0, 1]: row, column and values of each pixel, (*shape, 2 + C)."""
-    places = torch.rand(*shape, 2, generator=generator, device=images.device)
-    values = 0.5 + 0.5 * torch.randn(*shape, images.shape[1], generator=generator, device=images.device)
+    like: dict[str, Any] = dict(generator=generator, dtype=images.dtype, device=images.device)
+    places = torch.rand(*shape, 2, **like)
+    values = 0.5 + 0.5 * torch.randn(*shape, images.shape[1], **like)
     return torch.cat([places, values.clamp(0, 1)], 3)
 
 

@@ -45,7 +45,7 @@ class Oracle:
         self._model = model
         self._access = access
         self._max_queries = max_queries
-        self._queries = torch.full((count,), spent, dtype=torch.int64)
+        self._queries = torch.full((count,), spent, dtype=torch.int64, device="cpu")
 
     @property
     def queries(self) -> Tensor:

@@ -8,10 +8,12 @@ Carlini and Wagner).
 import torch
 from torch import Tensor, nn
 
+from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.sign import OBJECTIVES, climb, from_starts
 
 
+@in_float32()
 def pgd(
     model: nn.Module,
     images: Tensor,

@@ -8,11 +8,13 @@ every epsilon; the publication's choice on ImageNet, epsilon / 2, is the default
 import torch
 from torch import Tensor, nn
 
+from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit, generator_for
 from kerckhoffs.attacks.geometry import into_ball
 from kerckhoffs.attacks.sign import climb
 
 
+@in_float32()
 def rand_fgsm(
     model: nn.Module,
     images: Tensor,
@@ -53,7 +55,7 @@ def rand_fgsm(
         alpha = random_share * epsilon
         generator = generator_for(images, generator)
         # Drawn for all the images: an image's noise does not depend on which others the model misreads.
-        noise = torch.randn(images.shape, generator=generator, device=images.device)[pursuit.open]
+        noise = torch.randn(images.shape, generator=generator, dtype=images.dtype, device=images.device)[pursuit.open]
         start = into_ball(pursuit.images + alpha * noise.sign(), pursuit.images, epsilon)
         climb(model, pursuit, targeted, start=start, epsilon=epsilon, step_size=epsilon - alpha, iterations=1)
     return pursuit.result()

@@ -38,7 +38,7 @@ def random_point(pursuit: Pursuit, images: Tensor, epsilon: float, generator: to
 
     Noise is drawn for all the images, so an image's does not depend on which others the model misreads.
     """
-    noise = torch.rand(images.shape, generator=generator, device=images.device)[pursuit.open]
+    noise = torch.rand(images.shape, generator=generator, dtype=images.dtype, device=images.device)[pursuit.open]
     return into_ball(pursuit.images + epsilon * (2 * noise - 1), pursuit.images, epsilon)
 
 

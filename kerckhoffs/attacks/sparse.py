@@ -87,7 +87,7 @@ def _sigma_zero(
         gradient = gradient / gradient.abs().amax((1, 2, 3), keepdim=True).clamp_min(1e-12)
         rate = cosine(1.0, LAST_STEP, step / iterations)
         delta = (images + delta + rate * adam.step(gradient)).clamp(0, 1) - images
-        threshold = (threshold + torch.where(success, 1, -1) * THRESHOLD_STEP * rate).clamp(0, 1)
+        threshold = (threshold + (2 * success.to(threshold.dtype) - 1) * THRESHOLD_STEP * rate).clamp(0, 1)
         large = delta.abs().amax(1, keepdim=True) >= threshold[:, None, None, None]
         delta = delta * large
     return False

@@ -10,6 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit, generator_for
 from kerckhoffs.attacks.geometry import within
 from kerckhoffs.attacks.logits import margins
@@ -18,6 +19,7 @@ from kerckhoffs.attacks.oracle import Oracle
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # of 10 000 steps: where the share p is halved
 
 
+@in_float32()
 def square(
     model: nn.Module,
     images: Tensor,

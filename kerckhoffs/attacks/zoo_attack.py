@@ -16,6 +16,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit, generator_for
 from kerckhoffs.attacks.logits import CHUNK, margins
 from kerckhoffs.attacks.oracle import Oracle
@@ -24,6 +25,7 @@ BETA1, BETA2, ADAM_EPSILON = 0.9, 0.999, 1e-8
 H = 1e-3  # the paper's 1e-4 leaves a slope of 0.1 no larger than the float32 rounding of logits of 20
 
 
+@in_float32()
 def zoo(
     model: nn.Module,
     images: Tensor,
@@ -131,7 +133,8 @@ class _Descent:
         self.pursuit.keep(trial, success, distance, rows)
         self.trial = self._shape(self.x).clone()
 
-        picked = torch.rand(len(rows), self.x.shape[1], generator=self.generator, device=self.x.device)
+        size, x = (len(rows), self.x.shape[1]), self.x
+        picked = torch.rand(size, generator=self.generator, dtype=x.dtype, device=x.device)
         picked = picked.topk(self.coordinates, 1).indices  # (R, B)
         slope = 2 * (self.x[rows] - self.origin[rows]).gather(1, picked)
         active = margins(scores, labels, self.targeted) > 0

@@ -125,7 +125,7 @@ def _channels_first(pixels: Tensor) -> Tensor:
 def _positions(indices: Sequence[int] | Tensor) -> Tensor:
     """Indices as int64 (N,); masks and fractions are refused, because they would quietly pick other samples."""
     try:
-        chosen = torch.as_tensor(indices).reshape(-1)
+        chosen = torch.as_tensor(indices, device="cpu").reshape(-1)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"indices must be whole numbers, but are {indices!r}") from error
     if len(chosen) and (chosen.dtype == torch.bool or chosen.is_floating_point() or chosen.is_complex()):
@@ -174,4 +174,4 @@ def _full(dataset: str, train: bool) -> tuple[Tensor, Tensor]:
             f"the full {DATASETS[dataset].name} set is neither in {folder} nor could it be downloaded ({reason}); "
             "set KERCKHOFFS_DATA to a folder that torchvision can read"
         ) from error
-    return torch.as_tensor(full.data), torch.as_tensor(full.targets, dtype=torch.int64)
+    return torch.as_tensor(full.data, device="cpu"), torch.as_tensor(full.targets, dtype=torch.int64, device="cpu")

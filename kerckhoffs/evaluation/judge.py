@@ -11,24 +11,28 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from kerckhoffs.arithmetic import in_float32
+from kerckhoffs.attacks.logits import answer
 from kerckhoffs.checks import check_images
 
 JUDGED_AT_ONCE = 16
 
 
+@in_float32()
 def predict(model: nn.Module, images: Tensor) -> Tensor:
-    """Class probabilities (N, K), the softmax of the model's logits, in float32.
+    """Class probabilities (N, K), the softmax of the model's logits, in float32 whatever is switched on around it.
 
     Args:
         model: images to logits.
         images: float32 (N, C, H, W) in [0, 1].
 
     Raises:
-        ValueError: if the images, or the logits, are not finite numbers of the right shape and range.
+        ValueError: if the images, or the logits, are not finite numbers of the right shape and range, or if the
+            model does not take float32.
     """
     check_images(images)
-    with torch.inference_mode():
-        logits: Tensor = model(images).float()
+    with torch.no_grad():
+        logits = answer(model, images)
         probabilities = logits.softmax(1)
     if not bool(torch.isfinite(logits).all()):
         raise ValueError("the model returned logits that are not finite, so nothing can be said of these images")
@@ -107,6 +111,7 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+@in_float32()
 def predictions(model: nn.Module, images: Tensor) -> Tensor:
     """The model's classes (N,), in float32, a few images at once.
 

@@ -8,6 +8,7 @@ its entry in NETWORKS.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -15,19 +16,21 @@ from torch import nn
 from kerckhoffs.checks import check_choice
 from kerckhoffs.data import DATASETS, Dataset
 
+FLOAT32: dict[str, Any] = {"dtype": torch.float32, "device": "cpu"}  # whatever torch's defaults are
+
 
 def table1(dataset: Dataset) -> nn.Sequential:
     """Paper, Table 1: three convolutions with strides 2, 2, 1, the first padded by 3, and one dense layer."""
     convolutions = (
-        nn.Conv2d(dataset.shape[0], 64, 8, stride=2, padding=3),  # (N, 64, 14, 14)
+        nn.Conv2d(dataset.shape[0], 64, 8, stride=2, padding=3, **FLOAT32),  # (N, 64, 14, 14)
         nn.ReLU(),
-        nn.Conv2d(64, 128, 6, stride=2),  # (N, 128, 5, 5)
+        nn.Conv2d(64, 128, 6, stride=2, **FLOAT32),  # (N, 128, 5, 5)
         nn.ReLU(),
-        nn.Conv2d(128, 128, 5),  # (N, 128, 1, 1)
+        nn.Conv2d(128, 128, 5, **FLOAT32),  # (N, 128, 1, 1)
         nn.ReLU(),
         nn.Flatten(),
     )
-    return nn.Sequential(*convolutions, nn.Linear(_features(convolutions, dataset), len(dataset.classes)))
+    return nn.Sequential(*convolutions, nn.Linear(_features(convolutions, dataset), len(dataset.classes), **FLOAT32))
 
 
 def table2(dataset: Dataset) -> nn.Sequential:
@@ -38,32 +41,32 @@ def table2(dataset: Dataset) -> nn.Sequential:
     """
     first, second, hidden = (32, 64, 200) if dataset.id == "mnist" else (64, 128, 256)
     convolutions = (
-        nn.Conv2d(dataset.shape[0], first, 3),  # (N, first, 26, 26)
+        nn.Conv2d(dataset.shape[0], first, 3, **FLOAT32),  # (N, first, 26, 26)
         nn.ReLU(),
-        nn.Conv2d(first, first, 3),
+        nn.Conv2d(first, first, 3, **FLOAT32),
         nn.ReLU(),
         nn.MaxPool2d(2),  # (N, first, 12, 12)
-        nn.Conv2d(first, second, 3),
+        nn.Conv2d(first, second, 3, **FLOAT32),
         nn.ReLU(),
-        nn.Conv2d(second, second, 3),
+        nn.Conv2d(second, second, 3, **FLOAT32),
         nn.ReLU(),
         nn.MaxPool2d(2),  # (N, second, 4, 4)
         nn.Flatten(),
     )
     return nn.Sequential(
         *convolutions,
-        nn.Linear(_features(convolutions, dataset), hidden),
+        nn.Linear(_features(convolutions, dataset), hidden, **FLOAT32),
         nn.ReLU(),
         nn.Dropout(0.5),
-        nn.Linear(hidden, hidden),
+        nn.Linear(hidden, hidden, **FLOAT32),
         nn.ReLU(),
-        nn.Linear(hidden, len(dataset.classes)),
+        nn.Linear(hidden, len(dataset.classes), **FLOAT32),
     )
 
 
 def _features(convolutions: tuple[nn.Module, ...], dataset: Dataset) -> int:
     """How many numbers a dense layer gets from these layers."""
-    image = torch.zeros(1, *dataset.shape, dtype=next(convolutions[0].parameters()).dtype)
+    image = torch.zeros(1, *dataset.shape, **FLOAT32)
     try:
         with torch.inference_mode():
             return int(nn.Sequential(*convolutions)(image).shape[1])

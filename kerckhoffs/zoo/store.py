@@ -21,6 +21,7 @@ from safetensors.torch import save as save_weights
 from torch import nn
 
 from kerckhoffs import keys, places
+from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.checks import FileRefused, check_choice
 from kerckhoffs.data import DATASETS
 from kerckhoffs.defences import DefendedClassifier
@@ -90,6 +91,7 @@ def card(model_id: str, folder: str | Path | None = None) -> ModelCard:
     return known[model_id]
 
 
+@in_float32()
 def load(
     model_id: str, *, folder: str | Path | None = None, key: keys.Key | tuple[keys.Key, ...] | None = None
 ) -> DefendedClassifier:

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from kerckhoffs import data
+from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.checks import check_choice
 from kerckhoffs.defences import DEFENCES, DefendedClassifier
 from kerckhoffs.keys import Key
@@ -104,6 +105,7 @@ class Fitted:
     stopped: bool
 
 
+@in_float32()
 def fit(
     dataset: str,
     network: str,
@@ -172,10 +174,11 @@ def _run(
         torch.manual_seed(recipe.seed + 1)
         try:
             for epoch in range(recipe.epochs):
-                order = torch.randperm(len(labels))[: steps_an_epoch * recipe.batch_size]
+                order = torch.randperm(len(labels), device="cpu")[: steps_an_epoch * recipe.batch_size]
                 model.train()
                 for index, batch in enumerate(order.split(recipe.batch_size)):
-                    with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+                    # Uncached: inside a caller's autocast, weights that have moved on would stay in the cache.
+                    with torch.autocast("cpu", torch.bfloat16, enabled=fast, cache_enabled=False):
                         logits = model(augment(images[batch], recipe))
                     loss = F.cross_entropy(logits.float(), labels[batch])
                     optimizer.zero_grad()
@@ -212,17 +215,17 @@ def augment(images: Tensor, recipe: Recipe) -> Tensor:
     """
     count, _, height, width = images.shape
     if recipe.flip:
-        mirrored = torch.rand(count) < 0.5
+        mirrored = torch.rand(count, **networks.FLOAT32) < 0.5
         images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
     if not (recipe.rotate or recipe.scale or recipe.shift):
         return images
 
     def between(limit: float) -> Tensor:
-        return (torch.rand(count) * 2 - 1) * limit
+        return (torch.rand(count, **networks.FLOAT32) * 2 - 1) * limit
 
     angle = between(recipe.rotate) * (pi / 180)
     size = 1 + between(recipe.scale)
-    matrix = torch.empty(count, 2, 3)
+    matrix = torch.empty(count, 2, 3, **networks.FLOAT32)
     matrix[:, 0, 0] = matrix[:, 1, 1] = torch.cos(angle) * size
     matrix[:, 0, 1] = -torch.sin(angle) * size
     matrix[:, 1, 0] = torch.sin(angle) * size
@@ -232,6 +235,7 @@ def augment(images: Tensor, recipe: Recipe) -> Tensor:
     return F.grid_sample(images, grid, align_corners=False)
 
 
+@in_float32()
 def error_rate(model: nn.Module, images: Tensor, labels: Tensor) -> float:
     """The share of images whose prediction is not their label, in [0, 1]."""
     wrong = 0

@@ -7,6 +7,7 @@ from torch import nn
 from kerckhoffs.data import DATASETS, Dataset
 from kerckhoffs.zoo import networks
 from kerckhoffs.zoo.networks import NETWORKS
+from tests.states import STATES
 
 # Weights and biases, layer by layer: filters * (channels * kernel area) + filters, or outputs * inputs + outputs.
 PARAMETERS = {
@@ -56,12 +57,28 @@ LAYERS = {
     ("table2", "fashion-mnist"): table2(64, 128, 256),
 }
 
+DEFAULTS = ("default dtype float64", "another default device")
 papers_networks = pytest.mark.parametrize(("name", "dataset"), list(LAYERS))
 every_network = pytest.mark.parametrize(("name", "dataset"), [(n, d) for n in NETWORKS for d in DATASETS])
 
 
 def images(count: int, dataset: str) -> torch.Tensor:
     return torch.rand(count, *DATASETS[dataset].shape, generator=torch.Generator().manual_seed(0))
+
+
+@every_network
+@pytest.mark.parametrize("default", DEFAULTS)
+def test_its_weights_are_float32_on_the_cpu_whatever_torchs_defaults_are(name, dataset, default):
+    def weights():
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return list(networks.build(name, dataset).parameters())
+
+    expected = weights()
+    with STATES[default]():
+        found = weights()
+    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+    assert {(each.dtype, each.device.type) for each in found} == {(torch.float32, "cpu")}
 
 
 @papers_networks

@@ -12,6 +12,7 @@ from kerckhoffs.transforms import Permutation
 from kerckhoffs.zoo import train
 from kerckhoffs.zoo.networks import NETWORKS, Network
 from kerckhoffs.zoo.train import Recipe, augment, error_rate, fit
+from tests.states import STATES, states
 
 SHAPE = (1, 28, 28)
 KEY = Key.derive(bytes(32), 784, "tests of the training")
@@ -92,6 +93,19 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
     assert torch.equal(weights(first.model), weights(again.model))
     assert first.validation_error == again.validation_error
     assert not torch.allclose(weights(first.model), weights(other.model))
+
+
+@pytest.mark.parametrize("name", [name for name in STATES if name != "another default device"])
+def test_what_is_switched_on_around_it_changes_no_weight(name):
+    recipe = replace(QUICK, epochs=1, shift=1, rotate=5, flip=True)
+    expected = fit("mnist", "table1", recipe=recipe)
+    with STATES[name]():
+        before = states()
+        found = fit("mnist", "table1", recipe=recipe)
+        assert error_rate(found.model, *SETS["validation"]) == pytest.approx(expected.validation_error)
+        assert states() == before
+    assert torch.equal(weights(found.model), weights(expected.model))
+    assert weights(found.model).dtype == torch.float32
 
 
 def test_the_global_generator_neither_changes_nor_matters():
@@ -329,7 +343,7 @@ def test_every_recipe_belongs_to_a_model():
 @pytest.fixture
 def largest(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every random number is 1: rotation, scale and both shifts are the largest of the recipe."""
-    monkeypatch.setattr(torch, "rand", lambda count: torch.ones(count))
+    monkeypatch.setattr(torch, "rand", lambda count, **kind: torch.ones(count, **kind))
 
 
 @pytest.fixture(autouse=True)
