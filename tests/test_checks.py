@@ -1,7 +1,8 @@
+import numpy as np
 import pytest
 import torch
 
-from kerckhoffs.checks import FileRefused, check_choice, check_images, check_labels
+from kerckhoffs.checks import FileRefused, check_choice, check_images, check_labels, plain
 
 
 def image(*values: float) -> torch.Tensor:
@@ -31,6 +32,31 @@ def test_images_in_range_pass_with_both_ends(images):
 def test_other_images_are_refused_with_their_value(images, sentence):
     with pytest.raises(ValueError, match=sentence):
         check_images(images)
+
+
+@pytest.mark.parametrize(
+    ("value", "own"),
+    [
+        (np.float64(0.5), 0.5),
+        (np.int64(3), 3),
+        (np.True_, True),
+        (np.str_("l2"), "l2"),
+        (np.array(2), 2),
+        (torch.tensor(0.25), 0.25),
+        (torch.tensor(True), True),
+        (0.1, 0.1),
+        ("0.1", "0.1"),
+        (None, None),
+    ],
+)
+def test_a_scalar_of_another_library_becomes_pythons_own(value, own):
+    assert type(plain(value)) is type(own)
+    assert plain(value) == own
+
+
+def test_what_has_dimensions_stays_as_it_is():
+    for value in (np.zeros(1), torch.zeros(1), [0]):
+        assert plain(value) is value
 
 
 def test_images_are_refused_under_the_name_of_the_argument():

@@ -8,7 +8,7 @@ from float32 images (N, C, H, W) in [0, 1] and int64 labels (N,) (the targets if
 shape in [0, 1]. `model` maps images to logits (N, K) and is all that an attack ever sees: no key, no defence, no
 judge. An example that does not fool the model comes back unchanged, and so does an image that the model already
 misreads. An attack changes neither its inputs nor the model nor its mode nor any global seed; one that draws random
-numbers takes `generator`, one that is fitted beforehand takes `training`.
+numbers takes `generator`, one that uses other images takes `training`. It runs `in_float32`, whatever is switched on.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from kerckhoffs.attacks.logits import fooled, read
-from kerckhoffs.checks import check_choice, check_images, check_labels
+from kerckhoffs.checks import check_choice, check_images, check_labels, plain
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,15 @@ class Step:
         done, total: steps taken, and at most to be taken.
         current: the images that are being tried, (N, C, H, W).
         best: what the attack would return now, (N, C, H, W).
+        no_start: where an attack that walks from an adversarial point has none so far, (N,) bool; None if the attack
+            needs none. Such an image has not been attacked: that it stays as it was says nothing about the model.
     """
 
     done: int
     total: int
     current: Tensor
     best: Tensor
+    no_start: Tensor | None = None
 
 
 OnStep = Callable[[Step], bool | None]
@@ -64,12 +67,16 @@ class Option:
     choices: tuple[str, ...] = ()
     when: tuple[str, Any] | None = None
 
-    def check(self, value: Any) -> None:
+    def check(self, value: Any) -> Any:
         """Refuse a value of another type, outside [low, high], or not among the choices.
+
+        Returns:
+            The value as Python's own number, where it is one of NumPy or a tensor without dimensions.
 
         Raises:
             ValueError: naming the option and the value.
         """
+        value = plain(value)
         accepted = (int, float) if self.type is float else (self.type,)
         if type(value) not in accepted:
             raise ValueError(f"{self.name} must be of type {self.type.__name__}, but is {value!r}")
@@ -77,6 +84,7 @@ class Option:
             check_choice(value, self.choices, self.name)
         elif not self.low <= value <= self.high:
             raise ValueError(f"{self.name} must be between {self.low:g} and {self.high:g}, but is {value!r}")
+        return value
 
 
 EPSILON = Option("epsilon", float, 0.3, "The largest change of a pixel.")
@@ -93,6 +101,7 @@ class Attack:
         access: what the attack reads from the model: "gradients", "scores" or "labels".
         targeted: whether it can aim at a class.
         random: whether it draws random numbers, and so takes a generator.
+        training: whether it takes labelled images that the attacker has.
         source: the publication, and whose code runs where it is not ours.
         cost: roughly how many gradients or queries one image takes with the default options.
     """
@@ -108,9 +117,13 @@ class Attack:
     cost: int
     function: Callable[..., Tensor]
     random: bool = False
+    training: bool = False
 
-    def check_options(self, **options: Any) -> None:
+    def check_options(self, **options: Any) -> dict[str, Any]:
         """Refuse an option that the attack does not have, a value out of its range, or one that would count nothing.
+
+        Returns:
+            These options, as `Option.check` gives them.
 
         Raises:
             ValueError: naming the option and the value.
@@ -119,7 +132,7 @@ class Attack:
         for name, value in options.items():
             if name not in known:
                 raise ValueError(f"{self.id} has no option {name!r}; it has: {', '.join(known) or 'none'}")
-            known[name].check(value)
+            options[name] = known[name].check(value)
         chosen = {option.name: option.default for option in self.options} | options
         for option in self.options:
             if option.when is None or chosen[option.name] == option.default:
@@ -129,6 +142,7 @@ class Attack:
                 raise ValueError(
                     f"{option.name} counts only with {owner}={wanted}, but {owner} is {chosen[owner]!r}: leave it out"
                 )
+        return options
 
     def run(
         self,
@@ -146,19 +160,19 @@ class Attack:
 
         Args:
             generator: where a random attack draws from; left out, one with seed 0. Others ignore it.
-            training: images and labels that a universal attack is fitted on; left out, the images it is shown.
-                Others ignore it.
+            training: images and labels that the attacker has: a universal attack is fitted on them, HopSkipJump
+                starts from them; left out, the images it is shown. Others ignore it.
 
         Raises:
             ValueError: on bad images or labels, an unknown option, or a value out of range.
         """
-        self.check_options(**options)
+        options = self.check_options(**options)
         if targeted and not self.targeted:
             raise ValueError(f"{self.id} cannot be targeted")
         extra: dict[str, Any] = {}
         if self.random:
             extra["generator"] = generator
-        if self.kind == "universal":
+        if self.training:
             extra["training"] = training
         return self.function(model, images, labels, targeted=targeted, on_step=on_step, **extra, **options)
 
@@ -193,7 +207,7 @@ class Pursuit:
         """
         check_inputs(images, labels)
         check_model(model)
-        if type(targeted) is not bool:
+        if type(plain(targeted)) is not bool:
             raise ValueError(f"targeted must be True or False, but is {targeted!r}")
         if on_step is not None and not callable(on_step):
             raise ValueError(f"on_step must be a function, but is {on_step!r}")
@@ -245,8 +259,10 @@ class Pursuit:
         chosen = examples.detach().view(-1, len(rows), *examples.shape[1:])[which, one]
         self.keep(chosen, smallest < torch.inf, smallest, rows)
 
-    def report(self, done: int, total: int, trial: Tensor, rows: Tensor | None = None) -> bool:
-        """Tell the caller what is being tried, (R, C, H, W); true if it wants to stop."""
+    def report(
+        self, done: int, total: int, trial: Tensor, rows: Tensor | None = None, *, no_start: Tensor | None = None
+    ) -> bool:
+        """Tell the caller what is being tried, (R, C, H, W), and where there is no start, (M,) bool; true to stop."""
         if self._on_step is None:
             return False
         if rows is None:
@@ -255,7 +271,9 @@ class Pursuit:
             self._trial[rows] = trial.detach()
         current = self._all.clone()
         current[self.open] = self._trial
-        return bool(self._on_step(Step(done, total, current, self.result())))
+        if no_start is not None:
+            no_start = torch.zeros_like(current[:, 0, 0, 0], dtype=torch.bool).index_put((self.open,), no_start)
+        return bool(self._on_step(Step(done, total, current, self.result(), no_start)))
 
     def result(self) -> Tensor:
         """The best example of each of the N images, (N, C, H, W); unchanged where there is none."""
@@ -283,6 +301,26 @@ def check_inputs(images: Tensor, labels: Tensor) -> None:
     """
     check_images(images)
     check_labels(labels, len(images))
+
+
+def check_training(training: tuple[Tensor, Tensor] | None, images: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Refuse what are no labelled images of the images' shape; None, for none, passes.
+
+    Raises:
+        ValueError: naming what is wrong.
+    """
+    if training is None:
+        return None
+    if not isinstance(training, (tuple, list)) or len(training) != 2:
+        raise ValueError(f"training must be a pair of images and labels, but is a {type(training).__name__}")
+    check_images(training[0], "training images")
+    check_labels(training[1], len(training[0]), "training labels")
+    if training[0].shape[1:] != images.shape[1:]:
+        raise ValueError(
+            f"training images must have the images' shape {tuple(images.shape[1:])}, "
+            f"but have {tuple(training[0].shape[1:])}"
+        )
+    return training[0], training[1]
 
 
 def check_model(model: nn.Module) -> None:

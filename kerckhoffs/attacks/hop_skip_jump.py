@@ -2,8 +2,9 @@
 
 Chen, Jordan and Wainwright, "HopSkipJumpAttack: a query-efficient decision-based attack" (2020), Algorithm 2, l2. Two
 deviations. The start is the nearest of many directions towards noise of every grain, not one image of white noise:
-coarse noise reaches classes that white noise never does, and so can be aimed. And the probes of the gradient are
-never so small that float32 rounds them away, which only large images notice.
+coarse noise reaches classes that white noise never does, and so can be aimed. Where it does not, an image of a wanted
+class is the start, as in the publication's targeted attack. And the probes of the gradient are never so small that
+float32 rounds them away, which only large images notice.
 """
 
 import math
@@ -13,11 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit, generator_for
+from kerckhoffs.arithmetic import in_float32
+from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit, check_training, generator_for
 from kerckhoffs.attacks.logits import CHUNK
 from kerckhoffs.attacks.oracle import Oracle
 
-DIRECTIONS = 20  # of noise that are tried for a start; more only while none has succeeded
+DIRECTIONS = 20  # of noise that are tried for a start; images, and more noise, only while none has succeeded
 MOST_DIRECTIONS = 500
 CLOSER = 0.9  # a new start must succeed at this share of the best start's distance
 COARSE_BISECTIONS = 6
@@ -26,6 +28,7 @@ HALVINGS = 10  # of a step, before the walk stays where it is
 LEAST_PROBES = 10  # fewer tell no direction
 
 
+@in_float32()
 def hop_skip_jump(
     model: nn.Module,
     images: Tensor,
@@ -35,6 +38,7 @@ def hop_skip_jump(
     max_queries: int = 10_000,
     initial_probes: int = 100,
     generator: torch.Generator | None = None,
+    training: tuple[Tensor, Tensor] | None = None,
     on_step: OnStep | None = None,
 ) -> Tensor:
     """From a boundary point x_t: estimate the boundary's normal, step along it, and bisect back towards x.
@@ -47,12 +51,15 @@ def hop_skip_jump(
         model: images (N, C, H, W) to logits (N, K); only its labels are read.
         images: float32 (N, C, H, W) in [0, 1].
         labels: int64 (N,), the true classes, or the targets if targeted.
-        targeted: aim at `labels` instead of away from them. Works where noise of some grain is read as the target.
+        targeted: aim at `labels` instead of away from them. Works where noise of some grain, or one of the training
+            images, is read as the target.
         max_queries: images shown to the model for each image, the clean one included; >= 1.
         initial_probes: the unit vectors of the first round; >= 1.
         generator: where noise and unit vectors are drawn from; left out, one with seed 0.
+        training: images (T, C, H, W) and labels (T,) to start from where noise gives no start, the nearest of a wanted
+            class first; left out, the open images themselves, as the model reads them.
         on_step: called after every direction that is tried for a start, and every round; its steps are queries, summed
-            over the open images.
+            over the open images, and it is told which images have no start.
 
     Returns:
         Images (N, C, H, W) in [0, 1]: the smallest successful perturbation that was met. Images that fail, and
@@ -62,6 +69,7 @@ def hop_skip_jump(
         ValueError: naming the argument that is wrong.
     """
     HOP_SKIP_JUMP.check_options(max_queries=max_queries, initial_probes=initial_probes)
+    pool = check_training(training, images)
     pursuit = Pursuit(model, images, labels, targeted, on_step)
     if len(pursuit) == 0:
         return pursuit.result()
@@ -69,10 +77,11 @@ def hop_skip_jump(
     walk = _Walk(oracle, pursuit.images, pursuit.labels, targeted, generator_for(images, generator))
 
     def told() -> bool:
-        pursuit.keep(walk.point, torch.isfinite(walk.distance), walk.distance)
-        return pursuit.report(int(oracle.queries.sum()), max_queries * len(pursuit), walk.point)
+        lost = torch.isinf(walk.distance)
+        pursuit.keep(walk.point, ~lost, walk.distance)
+        return pursuit.report(int(oracle.queries.sum()), max_queries * len(pursuit), walk.point, no_start=lost)
 
-    rows = walk.find_starts(told)  # those that have a start
+    rows = walk.find_starts(pool or (pursuit.images, pursuit.logits.argmax(1)), told)  # those that have a start
     reserve = HALVINGS + walk.bisections
     for t in range(max_queries):
         if t > 0:
@@ -111,27 +120,63 @@ class _Walk:
         self.point[rows] = points
         self.distance[rows] = (points - self.images[rows]).flatten(1).norm(dim=1)
 
-    def find_starts(self, told: Callable[[], bool]) -> Tensor:
+    def find_starts(self, pool: tuple[Tensor, Tensor], told: Callable[[], bool]) -> Tensor:
         """Move each image to the nearest adversarial point in many directions; which rows have one.
 
         Args:
+            pool: images (T, C, H, W) and their classes (T,), for where the first directions find nothing.
             told: reports after each direction; true to stop, and then no row is named.
         """
         everyone = torch.arange(len(self.images), device=self.images.device)
         for number in range(MOST_DIRECTIONS):
-            rows = everyone[torch.isinf(self.distance)] if number >= DIRECTIONS else everyone
+            if number == DIRECTIONS and self.try_pool(*pool, told):
+                return everyone[:0]
+            rows = self.open() if number >= DIRECTIONS else everyone
             rows = rows[self.oracle.left(rows) > COARSE_BISECTIONS]
             if len(rows) == 0:
+                if number == 0 and told():
+                    return everyone[:0]
                 break
-            towards = _noise(self.images[rows], number, self.generator) - self.images[rows]
-            share = CLOSER * self.distance[rows] / towards.flatten(1).norm(dim=1).clamp_min(1e-12)
-            trial = (self.images[rows] + share.clamp(max=1)[:, None, None, None] * towards).clamp(0, 1)
-            success = self.asks(trial, rows)
-            self.move(rows[success], trial[success])
-            self.bisect(rows[success], COARSE_BISECTIONS)
+            self.try_towards(rows, _noise(self.images[rows], number, self.generator))
             if told():
                 return everyone[:0]
         return everyone[torch.isfinite(self.distance)]
+
+    def try_pool(self, images: Tensor, labels: Tensor, told: Callable[[], bool]) -> bool:
+        """Start those that have no start from images of a wanted class, the nearest first; true to stop.
+
+        Args:
+            images: (T, C, H, W); labels: (T,).
+        """
+        rows = self.open()
+        if len(rows) == 0:
+            return False
+        same = labels == self.labels[rows, None]  # (R, T)
+        unwanted = ~same if self.targeted else same
+        far = torch.stack([(images - image).flatten(1).norm(dim=1) for image in self.images[rows]])
+        order = far.masked_fill(unwanted, torch.inf).argsort(1)
+        for place in range(len(images)):
+            going = (place < (~unwanted).sum(1)) & torch.isinf(self.distance[rows])
+            going &= self.oracle.left(rows) > COARSE_BISECTIONS
+            if not bool(going.any()):
+                break
+            self.try_towards(rows[going], images[order[going, place]])
+            if told():
+                return True
+        return False
+
+    def open(self) -> Tensor:
+        """The numbers of the images that have no start, (R,)."""
+        return torch.isinf(self.distance).nonzero().squeeze(1)
+
+    def try_towards(self, rows: Tensor, ends: Tensor) -> None:
+        """Go towards `ends` (R, C, H, W), all the way or to a little nearer than before, if that is adversarial."""
+        towards = ends - self.images[rows]
+        share = CLOSER * self.distance[rows] / towards.flatten(1).norm(dim=1).clamp_min(1e-12)
+        trial = (self.images[rows] + share.clamp(max=1)[:, None, None, None] * towards).clamp(0, 1)
+        success = self.asks(trial, rows)
+        self.move(rows[success], trial[success])
+        self.bisect(rows[success], COARSE_BISECTIONS)
 
     def bisect(self, rows: Tensor, times: int) -> None:
         """Move towards the original image, to the boundary, by `times` queries."""
@@ -165,7 +210,7 @@ class _Walk:
         ups, sums, signed = torch.zeros_like(radius), torch.zeros_like(point), torch.zeros_like(point)
         for part in torch.arange(len(rows), device=rows.device).repeat_interleave(probes).split(CHUNK):
             scale = radius[part][:, None, None, None]
-            unit = torch.randn(len(part), *point.shape[1:], generator=self.generator, device=point.device)
+            unit = torch.randn(point[part].shape, generator=self.generator, dtype=point.dtype, device=point.device)
             unit /= unit.flatten(1).norm(dim=1)[:, None, None, None]
             trial = (point[part] + scale * unit).clamp(0, 1)
             unit = (trial - point[part]) / scale  # what the clipping left of it
@@ -185,7 +230,7 @@ def _noise(images: Tensor, number: int, generator: torch.Generator) -> Tensor:
     grains = max(height, width).bit_length()
     grain = 2 ** (number % grains)
     size = (len(images), images.shape[1], math.ceil(height / grain), math.ceil(width / grain))
-    noise = torch.rand(size, generator=generator, device=images.device)
+    noise = torch.rand(size, generator=generator, dtype=images.dtype, device=images.device)
     if number // grains % 2:
         noise = noise.round()
     grown: Tensor = interpolate(noise, size=(height, width), mode="nearest")
@@ -207,4 +252,5 @@ HOP_SKIP_JUMP = Attack(
     cost=10_000,
     function=hop_skip_jump,
     random=True,
+    training=True,
 )

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit, check_inputs
+from kerckhoffs.arithmetic import in_float32
+from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit, check_inputs, check_training
 from kerckhoffs.attacks.deepfool import deepfool
 from kerckhoffs.attacks.geometry import into_ball
 from kerckhoffs.attacks.logits import fooled, read
-from kerckhoffs.checks import check_images, check_labels
 
 WATCHED = 100  # images that are judged in about the time that DeepFool takes for one
 
@@ -24,6 +24,7 @@ OnFit = Callable[[int, int, Tensor], bool]
 """Called with the images done, those to do at most, and v (1, C, H, W); a true answer stops the fit."""
 
 
+@in_float32()
 def universal(
     model: nn.Module,
     images: Tensor,
@@ -71,7 +72,7 @@ def universal(
     UNIVERSAL.check_options(**of_fit, perturb_all=perturb_all)
     if targeted:
         raise ValueError("targeted must be False: a universal perturbation cannot aim at a class")
-    seen, true = _pair(training, images, labels)
+    seen, true = check_training(training, images) or (images, labels)
     pursuit = Pursuit(model, images, labels, False, on_step, perturb_all=perturb_all)
     if len(pursuit) == 0:
         return pursuit.result()
@@ -96,6 +97,7 @@ def universal(
     return pursuit.result()
 
 
+@in_float32()
 def fit(
     model: nn.Module,
     images: Tensor,
@@ -152,22 +154,6 @@ def fit(
     return v
 
 
-def _pair(training: tuple[Tensor, Tensor] | None, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """What v is fitted on, checked."""
-    if training is None:
-        return images, labels
-    if not isinstance(training, (tuple, list)) or len(training) != 2:
-        raise ValueError(f"training must be a pair of images and labels, but is a {type(training).__name__}")
-    check_images(training[0], "training images")
-    check_labels(training[1], len(training[0]), "training labels")
-    if training[0].shape[1:] != images.shape[1:]:
-        raise ValueError(
-            f"training images must have the images' shape {tuple(images.shape[1:])}, "
-            f"but have {tuple(training[0].shape[1:])}"
-        )
-    return training[0], training[1]
-
-
 def apply(images: Tensor, v: Tensor, epsilon: float) -> Tensor:
     """clip(x + v) to [0, 1], with |x' - x| <= epsilon to the last bit, (N, C, H, W)."""
     return into_ball(images + v, images, epsilon)
@@ -195,4 +181,5 @@ UNIVERSAL = Attack(
     source="Moosavi-Dezfooli et al. 2017, algorithm 1; the paper's [14]",
     cost=100,
     function=universal,
+    training=True,
 )

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from kerckhoffs import data, zoo
+from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks import ATTACKS, OnStep
 from kerckhoffs.checks import check_images, check_labels
 from kerckhoffs.evaluation import experiments
@@ -66,7 +67,7 @@ class Samples:
 
     Args:
         images: float32 (N, C, H, W) in [0, 1]; labels: int64 (N,); names: N.
-        training: images and labels that a universal attack is fitted on: none of those that are evaluated.
+        training: images and labels that an attack takes as the attacker's own: none of those that are evaluated.
     """
 
     images: Tensor
@@ -96,13 +97,14 @@ def samples(experiment: Experiment, dataset: str, uploaded: Samples | None = Non
         images, labels = data.load(dataset, experiment.split)
         names = tuple(str(index) for index in range(len(images)))
     training = None
-    if ATTACKS[experiment.attack].kind == "universal":
-        training = data.load(dataset, indices=experiments.free(experiment, dataset)[-FITTED_ON:])
+    if ATTACKS[experiment.attack].training and (others := experiments.free(experiment, dataset)):
+        training = data.load(dataset, indices=others[-FITTED_ON:])
     # With the split before it a name can be no formula of a spreadsheet, and no word that pandas takes for nothing.
     names = tuple(f"{experiment.split} {name}" for name in names[wanted])
     return Samples(images[wanted], labels[wanted], names, training)
 
 
+@in_float32()
 def examine(
     experiment: Experiment,
     block: Block,
@@ -132,7 +134,7 @@ def examine(
     images, labels = samples.images[part], samples.labels[part]
     attack, crafter = ATTACKS[experiment.attack], models[experiment.crafted_on]
     clean = {name: torch.cat([predict(models[name], some) for some in _few(images)]) for name in experiment.models}
-    with torch.inference_mode():
+    with torch.no_grad():
         logits = torch.cat([crafter(some) for some in _few(images)]).float()
     rows, aims = experiments.aims(experiment, block, labels, logits)
     counted = Counted(crafter)

@@ -17,14 +17,14 @@ from torch import Tensor
 
 from kerckhoffs import zoo
 from kerckhoffs.attacks import ATTACKS
-from kerckhoffs.checks import check_choice
+from kerckhoffs.checks import check_choice, plain
 from kerckhoffs.data import DATASETS, SPLITS, TEST_SAMPLES
 
 BLOCK = 64
 """Examples that are made at once; part of what decides the rows of a random attack."""
 
 UPLOADED = "uploaded"  # the split of samples that a person brought
-FITTED_ON = 100  # samples that a universal perturbation is fitted on, the last of those that are not evaluated
+FITTED_ON = 100  # samples that an attack takes as the attacker's own, the last of those that are not evaluated
 
 TARGETS: dict[str, str] = {
     "untargeted": "any wrong class",
@@ -66,7 +66,7 @@ class Experiment:
     def __post_init__(self) -> None:
         check_choice(self.attack, ATTACKS, "attack")
         entry = ATTACKS[self.attack]
-        entry.check_options(**self.options)
+        object.__setattr__(self, "options", entry.check_options(**self.options))
         check_choice(self.targets, TARGETS, "targets")
         if self.targeted and not entry.targeted:
             raise ValueError(f"{self.attack} cannot be targeted: its targets must be untargeted")
@@ -74,7 +74,8 @@ class Experiment:
         if not self.evaluated_on or len(set(self.evaluated_on)) < len(self.evaluated_on):
             raise ValueError(f"evaluated_on must name models, each once, but is {', '.join(self.evaluated_on) or '-'}")
         for name, low in (("seed", 0), ("start", 0), ("stop", self.start + 1)):
-            value = getattr(self, name)
+            value = plain(getattr(self, name))
+            object.__setattr__(self, name, value)
             if type(value) is not int or not low <= value < 2**31:
                 raise ValueError(f"{name} must be a whole number from {low}, but is {value!r}")
 
@@ -128,10 +129,11 @@ def grid(
         ValueError: naming what is wrong, or if there is nothing to do.
     """
     models, rules, numbers = dict.fromkeys(crafted_on), dict.fromkeys(targets), dict.fromkeys(seeds)
-    named = {(attack, json.dumps(dict(options), sort_keys=True, default=str)): options for attack, options in attacks}
+    listed = [(attack, {name: plain(value) for name, value in options.items()}) for attack, options in attacks]
+    named = {(attack, json.dumps(options, sort_keys=True, default=str)): options for attack, options in listed}
     impossible = left_out([attack for attack, _ in named], rules)
     experiments = tuple(
-        Experiment(attack, model, tuple(evaluated_on), dict(options), rule, seed, split, start, stop)
+        Experiment(attack, model, tuple(evaluated_on), options, rule, seed, split, start, stop)
         for (attack, _), options in named.items()
         for model in models
         for rule in rules
@@ -234,16 +236,17 @@ def aims(experiment: Experiment, block: Block, labels: Tensor, logits: Tensor) -
         rows (M,), numbers below N, and classes (M,): the target, or the true label if untargeted.
     """
     count, classes = logits.shape
-    rows = torch.arange(count)
+    rows = torch.arange(count, device=labels.device)
     if experiment.targets == "untargeted":
         return rows, labels
     if experiment.targets == "least-likely":
         return rows, logits.scatter(1, labels[:, None], torch.inf).argmin(1)
     if experiment.targets == "random":  # apart for each sample: the same one whatever else is evaluated
         seeds = ((experiment.seed, block.start + row) for row in range(count))
-        shift = torch.tensor([int(np.random.default_rng(seed).integers(1, classes)) for seed in seeds])
+        drawn = [int(np.random.default_rng(seed).integers(1, classes)) for seed in seeds]
+        shift = labels.new_tensor(drawn)
         return rows, (labels + shift) % classes
-    shift = torch.arange(1, classes).repeat(count)
+    shift = torch.arange(1, classes, device=labels.device).repeat(count)
     rows = rows.repeat_interleave(classes - 1)
     return rows, (labels[rows] + shift) % classes
 

@@ -4,16 +4,19 @@ import inspect
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from kerckhoffs import attacks
 from kerckhoffs.attacks import ATTACKS, Step
 from kerckhoffs.defences import KeyedClassifier
 from kerckhoffs.keys import Key
 from kerckhoffs.transforms import Permutation
 from tests import ROOT
 from tests.linear import Linear, boundaries, random_linear, sizes
+from tests.states import Watched, every_state, states
 
 # Some attacks have a second solver, which keeps the same contract.
 REFERENCES = {f"{id} reference": replace(ATTACKS[id], id=f"{id} reference") for id in ("cw_l2", "cw_linf", "cw_l0")}
@@ -245,6 +248,26 @@ def test_it_works_where_gradients_are_switched_off_and_on_a_frozen_model(attack)
 
 
 @every_attack
+@every_state
+def test_what_is_switched_on_around_it_changes_nothing(attack, state):
+    """The plain function and the entry are one: the former is what `run` calls, with nothing around it."""
+    assert getattr(attacks, attack.function.__name__) is attack.function
+    shape = (1, 4, 4)
+    model = Watched(nn.Sequential(nn.Conv2d(1, 2, 1), linear((2, 4, 4)))).requires_grad_(False)
+    images = images_for(shape)
+    labels = aims(model, images, False)
+    expected = run(attack, model, images, labels)
+    with state():
+        before = states()
+        made = run(attack, model, images.clone(), labels.clone(), on_step=lambda step: step.best.is_inference())
+        assert states() == before
+    assert not made.is_inference()
+    assert made.dtype == torch.float32
+    assert torch.equal(made, expected)
+    assert changes(made, images).any()
+
+
+@every_attack
 @pytest.mark.parametrize("value", [-1e9, -torch.inf])
 def test_a_class_that_the_model_hides_protects_nothing(attack, value):
     shape = (1, 4, 4)
@@ -275,8 +298,6 @@ def test_a_model_without_a_gradient_of_numbers_is_no_robust_one(attack):
         run(attack, bent, images, labels)
     with pytest.raises(ValueError, match="model gives no gradient"):
         run(attack, Deaf(model), images, labels)
-    with torch.inference_mode(), pytest.raises(ValueError, match="model gives no gradient"):
-        run(attack, model, images, labels)
 
 
 @every_attack
@@ -289,6 +310,44 @@ def test_logits_of_another_precision_are_served(attack, dtype):
     changed = changes(adversarial, images)
     assert changed.any()
     assert torch.equal(succeeded(model, adversarial, labels, False), changed)
+
+
+@every_attack
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16], ids=str)
+def test_a_model_of_another_precision_says_what_to_do(attack, dtype):
+    shape = (1, 4, 4)
+    model, images = linear(shape), images_for(shape)
+    labels = aims(model, images, False)
+    found = str(dtype).removeprefix("torch.")
+    other = Linear(model.weight.detach().to(dtype))
+    with pytest.raises(ValueError, match=rf"model must take float32 images, .* weights in {found}: call model.float"):
+        run(attack, other, images, labels)
+    assert changes(run(attack, other.float(), images, labels), images).any()
+
+
+@every_attack
+def test_a_model_of_another_precision_that_converts_its_input_is_served(attack):
+    class Converts(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = Linear(model.weight.detach().double())
+
+        def forward(self, images):
+            return self.model(images.double())
+
+    shape = (1, 4, 4)
+    model, images = linear(shape), images_for(shape)
+    labels = aims(model, images, False)
+    assert changes(run(attack, Converts(), images, labels), images).any()
+
+
+@some(lambda attack: attack.access == "gradients")
+def test_a_model_that_was_made_under_inference_mode_says_what_to_do(attack):
+    with torch.inference_mode():
+        model = linear((1, 4, 4)).requires_grad_(False)
+    images = images_for((1, 4, 4))
+    with pytest.raises(ValueError, match="model must have weights that gradients can pass"):
+        run(attack, model, images, aims(model, images, False))
 
 
 @every_attack
@@ -562,9 +621,14 @@ BAD_IMAGES = {
     "no channel": (torch.zeros(2, 2, 2), r"images must have shape \(N, C, H, W\).*\(2, 2, 2\)"),
     "empty": (torch.zeros(0, 1, 2, 2), r"images must have shape .*\(0, 1, 2, 2\)"),
     "no tensor": ([[0.0]], "images must be a torch.Tensor, but is a list"),
+    "NumPy": (np.zeros((2, 1, 2, 2)), "but is a ndarray; torch.as_tensor.images. makes one"),
+    "bytes": (torch.zeros(2, 1, 2, 2, dtype=torch.uint8), r"but is uint8; take images.float\(\) / 255"),
+    "half": (torch.zeros(2, 1, 2, 2, dtype=torch.float16), r"but is float16; take images.float\(\)$"),
 }
 BAD_LABELS = {
-    "int32": (torch.zeros(2, dtype=torch.int32), "labels must be int64 .* but is int32"),
+    "int32": (torch.zeros(2, dtype=torch.int32), r"labels must be int64 .* but is int32 .*; take labels.long\(\)"),
+    "list": ([0, 0], "labels must be a torch.Tensor, but is a list; torch.as_tensor.labels. makes one"),
+    "NumPy": (np.zeros(2, np.int64), "labels must be a torch.Tensor, but is a ndarray; torch.as_tensor.labels."),
     "too few": (torch.zeros(1, dtype=torch.int64), r"labels must be int64 of shape \(2,\), .* \(1,\)"),
     "negative": (torch.tensor([0, -1]), "labels must be class numbers from 0, but one is -1"),
     "too large": (torch.tensor([0, 4]), "labels must be below 4, the number of classes, but one is 4"),
@@ -608,6 +672,41 @@ def test_an_option_out_of_range_or_of_another_type_is_refused(attack, option):
             attack.run(*arguments, **{option.name: value})
 
 
+def scalars(value):
+    """A value as NumPy, pandas and torch hand it on."""
+    if isinstance(value, str):
+        return [np.str_(value)]
+    kinds = {bool: (np.bool_,), int: (np.int64, np.int32), float: (np.float64, np.float32)}[type(value)]
+    return [*(kind(value) for kind in kinds), np.array(value), torch.tensor(value)]
+
+
+@every_option
+def test_an_option_may_be_a_scalar_of_another_library_and_is_kept_as_pythons_own(attack, option):
+    for value in scalars(option.default):
+        kept = attack.check_options(**{option.name: value})[option.name]
+        assert type(kept) is type(option.default)
+        assert kept == pytest.approx(option.default, rel=1e-6)
+    for value in (np.array([option.default]), None, np.True_ if option.type is not bool else np.int64(1)):
+        with pytest.raises(ValueError, match=f"{option.name} must be of type {option.type.__name__}, but is "):
+            attack.check_options(**{option.name: value})
+
+
+@every_attack
+@pytest.mark.parametrize("kind", range(4))
+def test_scalars_of_another_library_give_the_examples_that_pythons_own_give(attack, kind):
+    shape = (1, 4, 4)
+    model, images = linear(shape), images_for(shape)
+    labels = aims(model, images, False)
+    few = {"max_queries": 60, "iterations": 5, "search_steps": 1, "max_iterations": 5}
+    options = QUICK[attack.id] | solver(attack) | {name: few[name] for name in few.keys() & names(attack)}
+    others = {name: scalars(value)[min(kind, len(scalars(value)) - 1)] for name, value in options.items()}
+    own = attack.check_options(**others)
+    expected = attack.function(model, images, labels, **own)
+    assert torch.equal(attack.run(model, images, labels, targeted=np.False_, **others), expected)
+    if attack.id not in REFERENCES:  # the plain function takes them too
+        torch.testing.assert_close(attack.function(model, images, labels, **others), expected, atol=1e-5, rtol=0)
+
+
 @every_attack
 def test_an_unknown_option_is_refused_with_the_known_ones(attack):
     with pytest.raises(ValueError, match=f"{attack.id} has no option 'strength'; it has: "):
@@ -620,7 +719,8 @@ def test_the_registry_tells_the_functions_options_and_defaults(attack):
     given = {"model", "images", "labels", "targeted", "on_step"}
     given |= ({"generator"} & set(parameters)) | ({"training"} & set(parameters))
     assert attack.random == ("generator" in parameters)
-    assert (attack.kind == "universal") == ("training" in parameters)
+    assert attack.training == ("training" in parameters)
+    assert attack.training or attack.kind != "universal"
     defaults = {name: each.default for name, each in parameters.items() if name not in given}
     assert defaults == {option.name: option.default for option in attack.options}
     assert all(each.kind is each.KEYWORD_ONLY for name, each in parameters.items() if name in defaults)

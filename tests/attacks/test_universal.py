@@ -5,6 +5,7 @@ from kerckhoffs import data, zoo
 from kerckhoffs.attacks import deepfool, universal
 from kerckhoffs.attacks.universal import apply, fit
 from tests.linear import Linear, random_linear
+from tests.states import every_state, states
 
 # Two images that no v fools both: one pixel that must fall from 0.6, or rise from 0.4, beyond 0.5.
 TORN = Linear(torch.tensor([[0.5], [-0.5]]), torch.tensor([-0.25, 0.25]))
@@ -19,6 +20,19 @@ def test_one_image_gives_deepfools_step_clipped():
     torch.testing.assert_close(v, step)
     limit = float(step.abs().max()) / 2
     torch.testing.assert_close(fit(model, images, label, epsilon=limit, passes=1), step.clamp(-limit, limit))
+
+
+@every_state
+def test_what_is_switched_on_around_the_fit_changes_nothing(state):
+    model, images = random_linear(classes=3, count=4)
+    labels = model(images).argmax(1)
+    expected = fit(model, images, labels)
+    with state():
+        before = states()
+        v = fit(model, images.clone(), labels.clone())
+        assert states() == before
+    assert torch.equal(v, expected)
+    assert not v.is_inference()
 
 
 def test_the_second_image_starts_from_what_the_first_has_left():

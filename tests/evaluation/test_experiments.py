@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -41,6 +42,17 @@ def block(count: int, start: int = 0) -> Block:
 def test_what_makes_no_sense_is_refused_by_name(changes, sentence):
     with pytest.raises(ValueError, match=sentence):
         experiment(**changes)
+
+
+def test_scalars_of_other_libraries_are_taken_and_kept_as_pythons_own():
+    options = {"epsilon": np.float32(0.25), "iterations": np.int64(3), "random_start": np.True_}
+    attacks = [("pgd", options), ("pgd", {name: value.item() for name, value in options.items()})]
+    [each] = experiments.grid(
+        attacks, [CLASSICAL], [KEYED], seeds=np.arange(1), start=np.int64(2), stop=torch.tensor(9)
+    )
+    assert (each.seed, each.start, each.stop) == (0, 2, 9)
+    assert each.named_options() == '{"epsilon": 0.25, "iterations": 3, "random_start": true}'
+    assert experiments.from_json(json.loads(json.dumps(experiments.to_json([each])))) == (each,)
 
 
 def test_a_grid_is_the_product_of_its_lists():

@@ -18,6 +18,8 @@ from kerckhoffs.evaluation import examples, experiments, judge
 from kerckhoffs.evaluation.examples import COLUMNS, Samples
 from kerckhoffs.evaluation.experiments import Block, Experiment
 from kerckhoffs.evaluation.judge import Verdict, percent, predict, succeeded
+from tests.linear import random_linear
+from tests.states import Watched, every_state, states
 
 CLASSES = ("cat", "dog", "owl")
 CAT, DOG, OWL = range(3)
@@ -102,6 +104,49 @@ def test_images_that_are_none_are_refused_with_what_is_wrong(images, message):
 def test_logits_that_are_not_finite_are_refused(logit):
     with pytest.raises(ValueError, match="logits that are not finite"):
         predict(Says(0.0, logit), IMAGES)
+
+
+@every_state
+def test_the_judge_says_the_same_whatever_is_switched_on_around_it(state):
+    model = Watched(random_linear(classes=4)[0])
+    images = torch.rand(40, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+    counted = judge.Counted(model)
+    expected = predict(model, images), judge.predictions(model, images)
+    with state():
+        before = states()
+        found = predict(counted, images.clone()), judge.predictions(counted, images.clone())
+        assert states() == before
+    for mine, theirs in zip(expected, found, strict=True):
+        assert torch.equal(mine, theirs)
+        assert not theirs.is_inference()
+    assert counted.calls.forwards == 80
+    assert counted.calls.gradients == 0
+
+
+@every_state
+def test_models_are_loaded_and_rows_are_made_the_same_whatever_is_switched_on_around_it(state):
+    def made():
+        attacks = {"fgsm": {"epsilon": 0.2}, "hop_skip_jump": {"max_queries": 60}}
+        rows = examples.evaluate(attacks, MODELS[0], MODELS, targets=["untargeted", "random"], stop=2)
+        return rows.drop(columns="seconds")
+
+    expected = made()
+    with state():
+        before = states()
+        found = made()
+        model = zoo.load(MODELS[1])
+        assert states() == before
+    pd.testing.assert_frame_equal(found, expected)
+    assert {each.dtype for each in model.parameters()} == {torch.float32}
+    assert not any(each.is_inference() for each in model.parameters())
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16], ids=str)
+def test_a_model_of_another_precision_is_not_judged_but_told_what_to_do(dtype):
+    model = nn.Sequential(nn.Flatten(), nn.Linear(9, 3)).to(dtype)
+    with pytest.raises(ValueError, match="model must take float32 images, .*call model.float"):
+        predict(model, IMAGES)
+    assert predict(model.float(), IMAGES).shape == (2, 3)
 
 
 # Verdicts
@@ -390,6 +435,16 @@ def test_a_universal_perturbation_is_fitted_on_samples_that_are_not_evaluated():
     assert torch.equal(images, every[750:850])
     with pytest.raises(ValueError, match="only 50 are left; evaluate fewer"):
         examples.samples(dataclasses.replace(each, start=0, stop=950), "mnist")
+
+
+def test_hop_skip_jump_may_start_from_samples_that_are_not_evaluated():
+    each = Experiment("hop_skip_jump", MODELS[0], MODELS, start=850, stop=1000)
+    images, labels = examples.samples(each, "mnist").training
+    every, _ = data.load("mnist")
+    assert torch.equal(images, every[750:850])
+    assert len(labels.unique()) == 10
+    assert examples.samples(dataclasses.replace(each, start=0), "mnist").training is None
+    assert examples.samples(dataclasses.replace(each, attack="fgsm"), "mnist").training is None
 
 
 def test_samples_beyond_the_split_are_refused():

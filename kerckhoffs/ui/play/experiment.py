@@ -121,7 +121,7 @@ class Crafting:
         check_choice(experiment.knowledge, models.attackers(card(experiment.right)), "attacker on this classifier")
         self._experiment, self._attack = experiment, attack
         self._attacked, self._image = Counted(model(experiment.crafted_on)), experiment.image
-        self._training = _training(experiment) if attack.kind == "universal" else None
+        self._training = _training(experiment) if attack.training else None
 
     def __call__(self, on_step: OnStep | None) -> Tensor:
         """The example, (1, C, H, W)."""

@@ -36,7 +36,7 @@ def script(experiment: Experiment) -> str:
     arguments = [f"{name}={value!r}" for name, value in experiment.options]
     if attack.random:
         arguments.append(f"generator=torch.Generator().manual_seed({experiment.seed})")
-    if attack.kind == "universal":
+    if attack.training:
         others = f"[i for i in range({TRAINING_SAMPLES + 1}) if i != {_sample(experiment)}][:{TRAINING_SAMPLES}]"
         arguments.append(f'training=data.load("{experiment.dataset}", indices={others})')
     return TEMPLATE.format(
