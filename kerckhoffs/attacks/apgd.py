@@ -9,11 +9,11 @@ classes other than the target in place of the true class: the aim here is that t
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.geometry import into_ball
 from kerckhoffs.attacks.logits import Objective, fooled, look
 from kerckhoffs.attacks.sign import cross_entropy, from_starts, lead
+from kerckhoffs.checks.arithmetic import in_float32
 
 MOMENTUM = 0.75  # alpha of the paper: the new step's weight, the last step has the rest
 RISES = 0.75  # rho: the share of steps that must raise the loss for the step size to stay

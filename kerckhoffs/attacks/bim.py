@@ -5,9 +5,9 @@ Kurakin, Goodfellow and Bengio, "Adversarial examples in the physical world" (20
 
 from torch import Tensor, nn
 
-from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.sign import climb
+from kerckhoffs.checks.arithmetic import in_float32
 
 
 @in_float32()

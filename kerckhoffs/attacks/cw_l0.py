@@ -8,7 +8,6 @@ on one image at a time: here each image has its own c, its own set of pixels, an
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.cw import (
     CONFIDENCE,
@@ -28,6 +27,7 @@ from kerckhoffs.attacks.cw import (
 from kerckhoffs.attacks.geometry import norms
 from kerckhoffs.attacks.logits import fooled, read
 from kerckhoffs.attacks.sparse import FIRST_THRESHOLDS, sparse
+from kerckhoffs.checks.arithmetic import in_float32
 
 LARGEST_CONST = 2e6
 LEAD = 0.01  # beyond the confidence, in logits: what a solve aims at

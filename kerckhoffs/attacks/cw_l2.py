@@ -11,7 +11,6 @@ import math
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.cw import (
     CONFIDENCE,
@@ -29,6 +28,7 @@ from kerckhoffs.attacks.cw import (
 )
 from kerckhoffs.attacks.logits import fooled
 from kerckhoffs.attacks.walk import PHASES, walk
+from kerckhoffs.checks.arithmetic import in_float32
 
 
 @in_float32()

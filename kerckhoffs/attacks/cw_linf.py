@@ -8,7 +8,6 @@ on one image at a time: here each image has its own c, its own limit, and its ow
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import Attack, OnStep, Pursuit
 from kerckhoffs.attacks.cw import (
     CONFIDENCE,
@@ -27,6 +26,7 @@ from kerckhoffs.attacks.cw import (
 )
 from kerckhoffs.attacks.logits import fooled
 from kerckhoffs.attacks.walk import PHASES, walk
+from kerckhoffs.checks.arithmetic import in_float32
 
 LARGEST_CONST = 20.0
 SMALLEST_LIMIT = 1 / 256

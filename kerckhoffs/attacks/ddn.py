@@ -10,11 +10,11 @@ prediction is confident.
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.geometry import cosine, l2, unit
 from kerckhoffs.attacks.logits import fooled, look
 from kerckhoffs.attacks.sign import cross_entropy
+from kerckhoffs.checks.arithmetic import in_float32
 
 FIRST_STEP, LAST_STEP = 1.0, 0.01  # the paper's alpha, and what it decays to
 

@@ -9,10 +9,10 @@ step is longer by a hair, or it could end a rounding error before the boundary. 
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.geometry import l2
 from kerckhoffs.attacks.logits import CHUNK, ask, fooled, gradient, read
+from kerckhoffs.checks.arithmetic import in_float32
 
 HAIR = 1e-4  # the authors' code has the same
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Pursuit
 from kerckhoffs.attacks.geometry import within
 from kerckhoffs.attacks.logits import CHUNK, NAN_GRADIENT, NO_GRADIENT, ask, fooled, read
+from kerckhoffs.checks.arithmetic import in_float32
 
 
 @in_float32()

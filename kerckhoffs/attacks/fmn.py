@@ -14,10 +14,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.geometry import cosine, norms, project, unit
 from kerckhoffs.attacks.logits import fooled, look, margins
+from kerckhoffs.checks.arithmetic import in_float32
 
 LAST_GAMMA = 0.001
 LAST_STEP = 0.01  # of the first

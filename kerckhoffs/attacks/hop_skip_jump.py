@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit, check_training, generator_for
 from kerckhoffs.attacks.logits import CHUNK
 from kerckhoffs.attacks.oracle import Oracle
+from kerckhoffs.checks.arithmetic import in_float32
 
 DIRECTIONS = 20  # of noise that are tried for a start; images, and more noise, only while none has succeeded
 MOST_DIRECTIONS = 500

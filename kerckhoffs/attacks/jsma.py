@@ -12,10 +12,10 @@ same pair.
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import PERTURB_ALL, Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.logits import CHUNK, ask, fooled, gradient, read
 from kerckhoffs.attacks.sign import cross_entropy
+from kerckhoffs.checks.arithmetic import in_float32
 
 SIGNS = {"brighter": (1.0,), "darker": (-1.0,), "both": (1.0, -1.0)}
 

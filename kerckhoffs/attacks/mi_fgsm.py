@@ -7,9 +7,9 @@ Dong, Liao, Pang, Su, Zhu, Hu and Li, "Boosting adversarial attacks with momentu
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.sign import climb
+from kerckhoffs.checks.arithmetic import in_float32
 
 
 @in_float32()

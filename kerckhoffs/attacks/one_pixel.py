@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import PERTURB_ALL, Attack, OnStep, Option, Pursuit, generator_for
 from kerckhoffs.attacks.logits import CHUNK, margins
 from kerckhoffs.attacks.oracle import Oracle
+from kerckhoffs.checks.arithmetic import in_float32
 
 SCALE = 0.5  # of the difference between two candidates, F in the paper
 TINY = torch.finfo(torch.float32).tiny

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from torch import Tensor, nn
 
-from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import OnStep, Pursuit
 from kerckhoffs.attacks.fgsm import FGSM
 from kerckhoffs.attacks.sign import climb
+from kerckhoffs.checks.arithmetic import in_float32
 
 
 @in_float32()

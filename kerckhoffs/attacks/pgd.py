@@ -8,9 +8,9 @@ Carlini and Wagner).
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.sign import OBJECTIVES, climb, from_starts
+from kerckhoffs.checks.arithmetic import in_float32
 
 
 @in_float32()

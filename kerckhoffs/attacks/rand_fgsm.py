@@ -8,10 +8,10 @@ every epsilon; the publication's choice on ImageNet, epsilon / 2, is the default
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit, generator_for
 from kerckhoffs.attacks.geometry import into_ball
 from kerckhoffs.attacks.sign import climb
+from kerckhoffs.checks.arithmetic import in_float32
 
 
 @in_float32()

@@ -10,11 +10,11 @@ import math
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit, generator_for
 from kerckhoffs.attacks.geometry import within
 from kerckhoffs.attacks.logits import margins
 from kerckhoffs.attacks.oracle import Oracle
+from kerckhoffs.checks.arithmetic import in_float32
 
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # of 10 000 steps: where the share p is halved
 

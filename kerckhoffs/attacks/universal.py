@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit, check_inputs, check_training
 from kerckhoffs.attacks.deepfool import deepfool
 from kerckhoffs.attacks.geometry import into_ball
 from kerckhoffs.attacks.logits import fooled, read
+from kerckhoffs.checks.arithmetic import in_float32
 
 WATCHED = 100  # images that are judged in about the time that DeepFool takes for one
 

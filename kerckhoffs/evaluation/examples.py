@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from kerckhoffs import data, zoo
-from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks import ATTACKS, OnStep
 from kerckhoffs.checks import check_images, check_labels
+from kerckhoffs.checks.arithmetic import in_float32
 from kerckhoffs.evaluation import experiments
 from kerckhoffs.evaluation.experiments import FITTED_ON, UPLOADED, Block, Experiment
 from kerckhoffs.evaluation.judge import JUDGED_AT_ONCE, Counted, predict, predictions

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.attacks.logits import answer
 from kerckhoffs.checks import check_images
+from kerckhoffs.checks.arithmetic import in_float32
 
 JUDGED_AT_ONCE = 16
 

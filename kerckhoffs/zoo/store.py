@@ -21,8 +21,8 @@ from safetensors.torch import save as save_weights
 from torch import nn
 
 from kerckhoffs import keys, places
-from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.checks import FileRefused, check_choice
+from kerckhoffs.checks.arithmetic import in_float32
 from kerckhoffs.data import DATASETS
 from kerckhoffs.defences import DefendedClassifier
 from kerckhoffs.zoo import cards, networks

@@ -17,8 +17,8 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from kerckhoffs import data
-from kerckhoffs.arithmetic import in_float32
 from kerckhoffs.checks import check_choice
+from kerckhoffs.checks.arithmetic import in_float32
 from kerckhoffs.defences import DEFENCES, DefendedClassifier
 from kerckhoffs.keys import Key
 from kerckhoffs.zoo import networks

@@ -5,7 +5,7 @@ from threading import Barrier, Thread
 import pytest
 import torch
 
-from kerckhoffs.arithmetic import in_float32
+from kerckhoffs.checks.arithmetic import in_float32
 from tests.states import STATES, Watched, every_state, matmul_precision, states
 
 MATMUL = torch.backends.mkldnn.matmul
