@@ -6,13 +6,15 @@ returned is the success with the highest loss, not the last one. And the targete
 classes other than the target in place of the true class: the aim here is that the model says the target.
 """
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
 from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.geometry import into_ball
 from kerckhoffs.attacks.logits import Objective, fooled, look
-from kerckhoffs.attacks.sign import cross_entropy, from_starts, lead
+from kerckhoffs.attacks.sign import ARITHMETIC, ARITHMETICS, cross_entropy, from_starts, lead
 from kerckhoffs.checks.arithmetic import in_float32
 
 MOMENTUM = 0.75  # alpha of the paper: the new step's weight, the last step has the rest
@@ -31,6 +33,7 @@ def apgd(
     loss: str = "ce",
     random_start: bool = True,
     restarts: int = 1,
+    arithmetic: str = "exact",
     perturb_all: bool = False,
     generator: torch.Generator | None = None,
     on_step: OnStep | None = None,
@@ -54,6 +57,9 @@ def apgd(
             (Z_t - max_{j != t} Z_j) / (Z_1st - (Z_3rd + Z_4th) / 2), which needs 4.
         random_start: off, it starts from x.
         restarts: random starts at most; >= 1. Without a random start there is one start.
+        arithmetic: of "ce": "exact": L is never flat, and grows with the cross-entropy. "float32": the cross-entropy as
+            float32 rounds it, as the authors' code has it; where 1 - p_y rounds to 0 its gradient leaves out class y,
+            and where all of it rounds to 0 no step changes anything. "dlr" is the authors' remedy for this.
         perturb_all: where nothing fools the model, return the x' with the highest loss.
         generator: where the starts are drawn from; left out, one with seed 0.
         on_step: called after every step.
@@ -72,6 +78,7 @@ def apgd(
         loss=loss,
         random_start=random_start,
         restarts=restarts,
+        arithmetic=arithmetic,
         perturb_all=perturb_all,
     )
     pursuit = Pursuit(model, images, labels, targeted, on_step, perturb_all=perturb_all)
@@ -80,8 +87,10 @@ def apgd(
         aim = "targeted" if targeted else "untargeted"
         raise ValueError(f"loss 'dlr', {aim}, needs {needed} classes, but the model has {classes}; use loss 'ce'")
 
+    objective = ARITHMETICS[arithmetic] if loss == "ce" else OBJECTIVES[loss]
+
     def walk(rows: Tensor, start: Tensor, number: int, starts: int) -> tuple[Tensor, bool]:
-        return _run(model, pursuit, rows, start, targeted, epsilon, iterations, OBJECTIVES[loss], number, starts)
+        return _run(model, pursuit, rows, start, targeted, epsilon, iterations, objective, number, starts)
 
     from_starts(pursuit, images, epsilon, generator, restarts if random_start else None, walk)
     return pursuit.result()
@@ -179,6 +188,7 @@ APGD = Attack(
         ),
         Option("random_start", bool, True, "Start at a random point of the ball, not at the image."),
         Option("restarts", int, 1, "Random starts, at most.", low=1, high=1000, when=("random_start", True)),
+        replace(ARITHMETIC, when=("loss", "ce")),
         PERTURB_ALL,
     ),
     source="Croce and Hein 2020, algorithm 1, equations (6) and (7)",

@@ -6,7 +6,7 @@ Kurakin, Goodfellow and Bengio, "Adversarial examples in the physical world" (20
 from torch import Tensor, nn
 
 from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit
-from kerckhoffs.attacks.sign import climb
+from kerckhoffs.attacks.sign import ARITHMETIC, ARITHMETICS, climb
 from kerckhoffs.checks.arithmetic import in_float32
 
 
@@ -20,6 +20,7 @@ def bim(
     epsilon: float = 0.3,
     step_size: float = 0.01,
     iterations: int = 40,
+    arithmetic: str = "exact",
     perturb_all: bool = False,
     on_step: OnStep | None = None,
 ) -> Tensor:
@@ -35,6 +36,9 @@ def bim(
         epsilon: the largest change of a pixel, in [0, 1].
         step_size: a pixel's change in one step, in [0, 1]; the publication had 1/255.
         iterations: steps, one gradient each; >= 1.
+        arithmetic: "exact": along the gradient's exact direction. "float32": along softmax(Z) - onehot(y) as float32
+            rounds it, as other libraries do; where 1 - p_y rounds to 0 it leaves out class y, and where all of it
+            rounds to 0 there is no step.
         perturb_all: return the last x' for every image, whether it fools the model or not.
         on_step: called after every step.
 
@@ -45,10 +49,20 @@ def bim(
     Raises:
         ValueError: naming the argument that is wrong.
     """
-    BIM.check_options(epsilon=epsilon, step_size=step_size, iterations=iterations, perturb_all=perturb_all)
+    BIM.check_options(
+        epsilon=epsilon, step_size=step_size, iterations=iterations, arithmetic=arithmetic, perturb_all=perturb_all
+    )
     pursuit = Pursuit(model, images, labels, targeted, on_step, perturb_all=perturb_all)
     if len(pursuit):
-        climb(model, pursuit, targeted, epsilon=epsilon, step_size=step_size, iterations=iterations)
+        climb(
+            model,
+            pursuit,
+            targeted,
+            epsilon=epsilon,
+            step_size=step_size,
+            iterations=iterations,
+            objective=ARITHMETICS[arithmetic],
+        )
     return pursuit.result()
 
 
@@ -63,6 +77,7 @@ BIM = Attack(
         EPSILON,
         Option("step_size", float, 0.01, "A pixel's change in one step."),
         Option("iterations", int, 40, "Steps, one gradient each.", low=1, high=100_000),
+        ARITHMETIC,
         PERTURB_ALL,
     ),
     source="Kurakin, Goodfellow and Bengio 2017, section 2.2; the paper's [11]",

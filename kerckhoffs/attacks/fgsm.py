@@ -10,7 +10,8 @@ from torch.nn.functional import cross_entropy
 
 from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Pursuit
 from kerckhoffs.attacks.geometry import within
-from kerckhoffs.attacks.logits import CHUNK, NAN_GRADIENT, NO_GRADIENT, ask, fooled, read
+from kerckhoffs.attacks.logits import CHUNK, NAN_GRADIENT, NO_GRADIENT, ask, fooled, look, read
+from kerckhoffs.attacks.sign import ARITHMETIC, rounded
 from kerckhoffs.checks.arithmetic import in_float32
 
 
@@ -22,13 +23,15 @@ def fgsm(
     *,
     targeted: bool = False,
     epsilon: float = 0.3,
+    arithmetic: str = "exact",
     perturb_all: bool = False,
     on_step: OnStep | None = None,
 ) -> Tensor:
     """x' = clip(x + epsilon sign(grad J(x, y))), or minus with J(x, t) if targeted.
 
     J is the cross-entropy. Where the model is confident it is flat to rounding, in float32 and in float64; what is
-    climbed then has the same direction and is never flat: see `_apart`.
+    climbed then has the same direction and is never flat: see `_apart`. With arithmetic="float32" it is J as float32
+    has it: the weaker step of torchattacks, foolbox and CleverHans.
 
     Args:
         model: images (N, C, H, W) to logits (N, K).
@@ -36,6 +39,9 @@ def fgsm(
         labels: int64 (N,), the true classes, or the targets if targeted.
         targeted: aim at `labels` instead of away from them.
         epsilon: the largest change of a pixel, in [0, 1]; the paper gives none, CleverHans' tutorial had 0.3.
+        arithmetic: "exact": along the gradient's exact direction. "float32": along softmax(Z) - onehot(y) as float32
+            rounds it, as other libraries do; where 1 - p_y rounds to 0 it leaves out class y, and where all of it
+            rounds to 0 there is no step.
         perturb_all: return the formula's x' for every image, whether it fools the model or not. This is what
             the paper's Table 3 counts: an example that misses the model it was crafted on can fool another.
         on_step: called once.
@@ -47,21 +53,24 @@ def fgsm(
     Raises:
         ValueError: naming the argument that is wrong.
     """
-    FGSM.check_options(epsilon=epsilon, perturb_all=perturb_all)
+    FGSM.check_options(epsilon=epsilon, arithmetic=arithmetic, perturb_all=perturb_all)
     pursuit = Pursuit(model, images, labels, targeted, on_step, perturb_all=perturb_all)
     if len(pursuit):
         chunks = zip(pursuit.images.split(CHUNK), pursuit.labels.split(CHUNK), strict=True)
-        moved = torch.cat([_step(model, some, their, targeted, epsilon) for some, their in chunks])
+        moved = torch.cat([_step(model, some, their, targeted, epsilon, arithmetic) for some, their in chunks])
         pursuit.keep(moved, fooled(read(model, moved), pursuit.labels, targeted))
         pursuit.report(1, 1, moved)
     return pursuit.result()
 
 
-def _step(model: nn.Module, images: Tensor, labels: Tensor, targeted: bool, epsilon: float) -> Tensor:
-    with torch.enable_grad():
-        changed = images.detach().clone().requires_grad_(True)
-        loss = cross_entropy(_apart(model, changed, labels), labels)
-        (gradient,) = torch.autograd.grad(-loss if targeted else loss, changed)
+def _step(model: nn.Module, images: Tensor, labels: Tensor, targeted: bool, epsilon: float, arithmetic: str) -> Tensor:
+    if arithmetic == "float32":
+        _, gradient, _ = look(model, images, labels, targeted, rounded)
+    else:
+        with torch.enable_grad():
+            changed = images.detach().clone().requires_grad_(True)
+            loss = cross_entropy(_apart(model, changed, labels), labels)
+            (gradient,) = torch.autograd.grad(-loss if targeted else loss, changed)
     return within((images + epsilon * gradient.sign()).clamp(0, 1), images, epsilon)
 
 
@@ -101,7 +110,7 @@ FGSM = Attack(
     kind="budget",
     access="gradients",
     targeted=True,
-    options=(EPSILON, PERTURB_ALL),
+    options=(EPSILON, ARITHMETIC, PERTURB_ALL),
     source="Goodfellow et al. 2015; the paper, equation (4); CleverHans' tutorial for epsilon",
     cost=1,
     function=fgsm,

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from kerckhoffs.attacks.base import OnStep, Pursuit
 from kerckhoffs.attacks.bim import BIM
-from kerckhoffs.attacks.sign import climb
+from kerckhoffs.attacks.sign import ARITHMETICS, climb
 from kerckhoffs.checks.arithmetic import in_float32
 
 
@@ -23,6 +23,7 @@ def illc(
     epsilon: float = 0.3,
     step_size: float = 0.01,
     iterations: int = 40,
+    arithmetic: str = "exact",
     perturb_all: bool = False,
     on_step: OnStep | None = None,
 ) -> Tensor:
@@ -39,6 +40,9 @@ def illc(
         epsilon: the largest change of a pixel, in [0, 1].
         step_size: a pixel's change in one step, in [0, 1]; the publication had 1/255.
         iterations: steps, one gradient each; >= 1.
+        arithmetic: "exact": along the gradient's exact direction. "float32": along softmax(Z) - onehot(y) as float32
+            rounds it, as other libraries do; where 1 - p_y rounds to 0 it leaves out class y, and where all of it
+            rounds to 0 there is no step.
         perturb_all: return the last x' for every image, whether it fools the model or not.
         on_step: called after every step.
 
@@ -49,11 +53,22 @@ def illc(
     Raises:
         ValueError: naming the argument that is wrong.
     """
-    ILLC.check_options(epsilon=epsilon, step_size=step_size, iterations=iterations, perturb_all=perturb_all)
+    ILLC.check_options(
+        epsilon=epsilon, step_size=step_size, iterations=iterations, arithmetic=arithmetic, perturb_all=perturb_all
+    )
     pursuit = Pursuit(model, images, labels, targeted, on_step, perturb_all=perturb_all)
     if len(pursuit):
         aims = pursuit.labels if targeted else pursuit.logits.argmin(1)
-        climb(model, pursuit, targeted, aims=aims, epsilon=epsilon, step_size=step_size, iterations=iterations)
+        climb(
+            model,
+            pursuit,
+            targeted,
+            aims=aims,
+            epsilon=epsilon,
+            step_size=step_size,
+            iterations=iterations,
+            objective=ARITHMETICS[arithmetic],
+        )
     return pursuit.result()
 
 

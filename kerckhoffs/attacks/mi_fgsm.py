@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit
-from kerckhoffs.attacks.sign import climb
+from kerckhoffs.attacks.sign import ARITHMETIC, ARITHMETICS, climb
 from kerckhoffs.checks.arithmetic import in_float32
 
 
@@ -22,6 +22,7 @@ def mi_fgsm(
     epsilon: float = 0.3,
     iterations: int = 10,
     decay: float = 1.0,
+    arithmetic: str = "exact",
     perturb_all: bool = False,
     on_step: OnStep | None = None,
 ) -> Tensor:
@@ -38,6 +39,9 @@ def mi_fgsm(
         epsilon: the largest change of a pixel, in [0, 1].
         iterations: steps, one gradient each; >= 1.
         decay: mu, what is left of the sum from one step to the next, in [0, 2]; 0 is BIM.
+        arithmetic: "exact": along the gradient's exact direction. "float32": along softmax(Z) - onehot(y) as float32
+            rounds it, as other libraries do; where 1 - p_y rounds to 0 it leaves out class y, and where all of it
+            rounds to 0 there is no step.
         perturb_all: return the last x' for every image, whether it fools the model or not.
         on_step: called after every step.
 
@@ -48,14 +52,16 @@ def mi_fgsm(
     Raises:
         ValueError: naming the argument that is wrong.
     """
-    MI_FGSM.check_options(epsilon=epsilon, iterations=iterations, decay=decay, perturb_all=perturb_all)
+    MI_FGSM.check_options(
+        epsilon=epsilon, iterations=iterations, decay=decay, arithmetic=arithmetic, perturb_all=perturb_all
+    )
     pursuit = Pursuit(model, images, labels, targeted, on_step, perturb_all=perturb_all)
     momentum = torch.zeros_like(pursuit.images)
 
     def direction(gradient: Tensor) -> Tensor:
         nonlocal momentum
-        l1 = gradient.abs().sum((1, 2, 3), keepdim=True).clamp_min(torch.finfo(gradient.dtype).tiny)
-        momentum = decay * momentum + gradient / l1
+        l1 = gradient.abs().sum((1, 2, 3), keepdim=True)
+        momentum = decay * momentum + gradient / l1.where(l1 > 0, 1)  # a gradient of zeros adds nothing
         return momentum.sign()
 
     if len(pursuit):
@@ -67,6 +73,7 @@ def mi_fgsm(
             epsilon=epsilon,
             step_size=step_size,
             iterations=iterations,
+            objective=ARITHMETICS[arithmetic],
             direction=direction,
         )
     return pursuit.result()
@@ -83,6 +90,7 @@ MI_FGSM = Attack(
         EPSILON,
         Option("iterations", int, 10, "Steps of epsilon / iterations, one gradient each.", low=1, high=100_000),
         Option("decay", float, 1.0, "What is left of the sum of gradients after a step.", high=2.0),
+        ARITHMETIC,
         PERTURB_ALL,
     ),
     source="Dong et al. 2018, algorithm 1; the paper's [8]",

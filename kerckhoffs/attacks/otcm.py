@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from kerckhoffs.attacks.base import OnStep, Pursuit
 from kerckhoffs.attacks.fgsm import FGSM
-from kerckhoffs.attacks.sign import climb
+from kerckhoffs.attacks.sign import ARITHMETICS, climb
 from kerckhoffs.checks.arithmetic import in_float32
 
 
@@ -22,6 +22,7 @@ def otcm(
     *,
     targeted: bool = False,
     epsilon: float = 0.3,
+    arithmetic: str = "exact",
     perturb_all: bool = False,
     on_step: OnStep | None = None,
 ) -> Tensor:
@@ -36,6 +37,9 @@ def otcm(
         labels: int64 (N,), the true classes, or the targets if targeted.
         targeted: aim at `labels` instead of the least likely class.
         epsilon: the largest change of a pixel, in [0, 1].
+        arithmetic: "exact": along the gradient's exact direction. "float32": along softmax(Z) - onehot(y) as float32
+            rounds it, as other libraries do; where 1 - p_y rounds to 0 it leaves out class y, and where all of it
+            rounds to 0 there is no step.
         perturb_all: return the formula's x' for every image, whether it fools the model or not.
         on_step: called once.
 
@@ -46,11 +50,20 @@ def otcm(
     Raises:
         ValueError: naming the argument that is wrong.
     """
-    OTCM.check_options(epsilon=epsilon, perturb_all=perturb_all)
+    OTCM.check_options(epsilon=epsilon, arithmetic=arithmetic, perturb_all=perturb_all)
     pursuit = Pursuit(model, images, labels, targeted, on_step, perturb_all=perturb_all)
     if len(pursuit):
         aims = pursuit.labels if targeted else pursuit.logits.argmin(1)
-        climb(model, pursuit, targeted, aims=aims, epsilon=epsilon, step_size=epsilon, iterations=1)
+        climb(
+            model,
+            pursuit,
+            targeted,
+            aims=aims,
+            epsilon=epsilon,
+            step_size=epsilon,
+            iterations=1,
+            objective=ARITHMETICS[arithmetic],
+        )
     return pursuit.result()
 
 

@@ -5,11 +5,13 @@ equation (2) ff.; the defaults are those of the MNIST experiments there, and so 
 Carlini and Wagner).
 """
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
 from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit
-from kerckhoffs.attacks.sign import OBJECTIVES, climb, from_starts
+from kerckhoffs.attacks.sign import ARITHMETIC, ARITHMETICS, OBJECTIVES, climb, from_starts
 from kerckhoffs.checks.arithmetic import in_float32
 
 
@@ -26,6 +28,7 @@ def pgd(
     loss: str = "ce",
     random_start: bool = True,
     restarts: int = 1,
+    arithmetic: str = "exact",
     perturb_all: bool = False,
     generator: torch.Generator | None = None,
     on_step: OnStep | None = None,
@@ -46,6 +49,9 @@ def pgd(
         loss: J: "ce", the cross-entropy, or "margin", max_{j != y} Z_j - Z_y.
         random_start: off, it starts from x, which is BIM.
         restarts: random starts at most; >= 1. Without a random start there is one start.
+        arithmetic: "exact": along the gradient's exact direction. "float32": along softmax(Z) - onehot(y) as float32
+            rounds it, as other libraries do; where 1 - p_y rounds to 0 it leaves out class y, and where all of it
+            rounds to 0 there is no step.
         perturb_all: return the last x' for every image, whether it fools the model or not.
         generator: where the starts are drawn from; left out, one with seed 0.
         on_step: called after every step.
@@ -64,6 +70,7 @@ def pgd(
         loss=loss,
         random_start=random_start,
         restarts=restarts,
+        arithmetic=arithmetic,
         perturb_all=perturb_all,
     )
     pursuit = Pursuit(model, images, labels, targeted, on_step, perturb_all=perturb_all)
@@ -79,7 +86,7 @@ def pgd(
             start=start,
             judge_start=random_start,
             rows=rows,
-            objective=OBJECTIVES[loss],
+            objective=ARITHMETICS[arithmetic] if loss == "ce" else OBJECTIVES[loss],
             done=number * iterations,
             total=starts * iterations,
         )
@@ -102,6 +109,7 @@ PGD = Attack(
         Option("loss", str, "ce", "What is raised: cross-entropy, or margin in logits.", choices=tuple(OBJECTIVES)),
         Option("random_start", bool, True, "Start at a random point of the ball, not at the image."),
         Option("restarts", int, 1, "Random starts, at most.", low=1, high=1000, when=("random_start", True)),
+        replace(ARITHMETIC, when=("loss", "ce")),
         PERTURB_ALL,
     ),
     source="Madry et al. 2018",

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit, generator_for
 from kerckhoffs.attacks.geometry import into_ball
-from kerckhoffs.attacks.sign import climb
+from kerckhoffs.attacks.sign import ARITHMETIC, ARITHMETICS, climb
 from kerckhoffs.checks.arithmetic import in_float32
 
 
@@ -23,6 +23,7 @@ def rand_fgsm(
     targeted: bool = False,
     epsilon: float = 0.3,
     random_share: float = 0.5,
+    arithmetic: str = "exact",
     perturb_all: bool = False,
     generator: torch.Generator | None = None,
     on_step: OnStep | None = None,
@@ -38,6 +39,9 @@ def rand_fgsm(
         targeted: aim at `labels` instead of away from them.
         epsilon: the largest change of a pixel, in [0, 1].
         random_share: the random step's share of epsilon, in [0, 1]; 0 is FGSM, 1 is noise.
+        arithmetic: "exact": along the gradient's exact direction. "float32": along softmax(Z) - onehot(y) as float32
+            rounds it, as other libraries do; where 1 - p_y rounds to 0 it leaves out class y, and where all of it
+            rounds to 0 there is no step.
         perturb_all: return the formula's x' for every image, whether it fools the model or not.
         generator: where the random step is drawn from; left out, one with seed 0.
         on_step: called once.
@@ -49,7 +53,7 @@ def rand_fgsm(
     Raises:
         ValueError: naming the argument that is wrong.
     """
-    RAND_FGSM.check_options(epsilon=epsilon, random_share=random_share, perturb_all=perturb_all)
+    RAND_FGSM.check_options(epsilon=epsilon, random_share=random_share, arithmetic=arithmetic, perturb_all=perturb_all)
     pursuit = Pursuit(model, images, labels, targeted, on_step, perturb_all=perturb_all)
     if len(pursuit):
         alpha = random_share * epsilon
@@ -57,7 +61,16 @@ def rand_fgsm(
         # Drawn for all the images: an image's noise does not depend on which others the model misreads.
         noise = torch.randn(images.shape, generator=generator, dtype=images.dtype, device=images.device)[pursuit.open]
         start = into_ball(pursuit.images + alpha * noise.sign(), pursuit.images, epsilon)
-        climb(model, pursuit, targeted, start=start, epsilon=epsilon, step_size=epsilon - alpha, iterations=1)
+        climb(
+            model,
+            pursuit,
+            targeted,
+            start=start,
+            epsilon=epsilon,
+            step_size=epsilon - alpha,
+            iterations=1,
+            objective=ARITHMETICS[arithmetic],
+        )
     return pursuit.result()
 
 
@@ -71,6 +84,7 @@ RAND_FGSM = Attack(
     options=(
         EPSILON,
         Option("random_share", float, 0.5, "The random step's share of epsilon."),
+        ARITHMETIC,
         PERTURB_ALL,
     ),
     source="Tramer et al. 2018, section 4.1; the paper's [10]",

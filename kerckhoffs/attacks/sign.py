@@ -4,14 +4,19 @@ The cross-entropy is J(x, y) = log(1 + exp(u)) with u = log sum_{j != y} exp(Z_j
 gradient is u's times a positive number, and the sign, the direction, and which of two values is the larger are the
 same for both. The attacks climb u: where the model is confident, that positive number rounds to 0, in float32 from a
 lead of about 17 logits on, and J has no gradient left; u always has one.
+
+Other libraries climb J itself in float32 (`rounded`). There dJ/dZ_y = p_y - 1 becomes 0 as soon as p_y rounds to 1,
+while the dJ/dZ_j = p_j of the other classes are still there: the step then leaves out the label, and is weaker; and
+once these are too small for float32 as well, there is no step at all. The option `arithmetic` chooses.
 """
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from kerckhoffs.attacks.base import Pursuit, generator_for
+from kerckhoffs.attacks.base import Option, Pursuit, generator_for
 from kerckhoffs.attacks.geometry import into_ball
 from kerckhoffs.attacks.logits import Objective, fooled, look, margins
 
@@ -25,12 +30,29 @@ def cross_entropy(logits: Tensor, labels: Tensor, targeted: bool) -> Tensor:
     return own - others if targeted else others - own
 
 
+def rounded(logits: Tensor, labels: Tensor, targeted: bool) -> Tensor:
+    """J as float32 has it, with its gradient softmax(Z) - onehot(y); targeted -J. (R,) float32."""
+    loss = functional.cross_entropy(logits, labels, reduction="none")
+    return -loss if targeted else loss
+
+
 def lead(logits: Tensor, labels: Tensor, targeted: bool) -> Tensor:
     """By how many logits the model is fooled, (R,) float64; negative where it is not."""
     return -margins(logits.double(), labels, targeted)
 
 
 OBJECTIVES: dict[str, Objective] = {"ce": cross_entropy, "margin": lead}
+ARITHMETICS: dict[str, Objective] = {"exact": cross_entropy, "float32": rounded}
+"""The cross-entropy by the option `arithmetic`: as it is, or as it comes out in float32."""
+
+ARITHMETIC = Option(
+    "arithmetic",
+    str,
+    "exact",
+    "The cross-entropy's gradient: exact in its direction, or as float32 rounds it, which other libraries step along "
+    "and which is weaker where the model is confident.",
+    choices=tuple(ARITHMETICS),
+)
 
 
 def random_point(pursuit: Pursuit, images: Tensor, epsilon: float, generator: torch.Generator) -> Tensor:
