@@ -1,6 +1,6 @@
 """The attacks by the sign of the gradient in both arithmetics, beside torchattacks and foolbox with the same settings.
 
-    python -m benchmarks.arithmetic --csv results/arithmetic.csv
+    python -m benchmarks.arithmetic --csv results/peers/arithmetic.csv
 
 Untargeted, crafted on and evaluated on Table 1's classical networks, on the first test samples whether they are read
 right or not: the error is over all of them, as in Table 3. Every example counts, also one that fails (perturb_all).

@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 
-class Doubled(nn.Module):
-    """A model whose logits are float64, and that has a parameter, which tells torchattacks the device."""
+class Single(nn.Module):
+    """A model that has a parameter, which tells torchattacks the device."""
 
     def __init__(self, model):
         super().__init__()
@@ -14,7 +14,14 @@ class Doubled(nn.Module):
         self.eval()
 
     def forward(self, images):
-        return self.model(images).double()
+        return self.model(images)
+
+
+class Doubled(Single):
+    """Likewise, and its logits are float64."""
+
+    def forward(self, images):
+        return super().forward(images).double()
 
 
 def targeted_peer(attack, targeted):

@@ -40,9 +40,9 @@ def illc(
         epsilon: the largest change of a pixel, in [0, 1].
         step_size: a pixel's change in one step, in [0, 1]; the publication had 1/255.
         iterations: steps, one gradient each; >= 1.
-        arithmetic: "exact": along the gradient's exact direction. "float32": along softmax(Z) - onehot(y) as float32
-            rounds it, as other libraries do; where 1 - p_y rounds to 0 it leaves out class y, and where all of it
-            rounds to 0 there is no step.
+        arithmetic: "exact": along the gradient's exact direction. "float32": along softmax(Z) - onehot(t) as float32
+            rounds it, as other libraries do; where 1 - p_t rounds to 0 it leaves out class t, so the two part only
+            where the model is already sure of t, and where all of it rounds to 0 there is no step.
         perturb_all: return the last x' for every image, whether it fools the model or not.
         on_step: called after every step.
 

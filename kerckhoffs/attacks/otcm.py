@@ -37,9 +37,9 @@ def otcm(
         labels: int64 (N,), the true classes, or the targets if targeted.
         targeted: aim at `labels` instead of the least likely class.
         epsilon: the largest change of a pixel, in [0, 1].
-        arithmetic: "exact": along the gradient's exact direction. "float32": along softmax(Z) - onehot(y) as float32
-            rounds it, as other libraries do; where 1 - p_y rounds to 0 it leaves out class y, and where all of it
-            rounds to 0 there is no step.
+        arithmetic: "exact": along the gradient's exact direction. "float32": along softmax(Z) - onehot(t) as float32
+            rounds it, as other libraries do; where 1 - p_t rounds to 0 it leaves out class t, so the two part only
+            where the model is already sure of t, and where all of it rounds to 0 there is no step.
         perturb_all: return the formula's x' for every image, whether it fools the model or not.
         on_step: called once.
 

@@ -49,8 +49,8 @@ ARITHMETIC = Option(
     "arithmetic",
     str,
     "exact",
-    "The cross-entropy's gradient: exact in its direction, or as float32 rounds it, which other libraries step along "
-    "and which is weaker where the model is confident.",
+    "How the cross-entropy's gradient is computed: exact keeps its direction; float32 rounds it as other libraries do, "
+    "and is weaker where the model is confident.",
     choices=tuple(ARITHMETICS),
 )
 

@@ -212,8 +212,11 @@ def _torchattacks(
     attack: str, model: nn.Module, images: Tensor, labels: Tensor, targeted: bool, **options: Any
 ) -> Tensor:
     run = getattr(_module("torchattacks"), attack)(model, **options)
-    if targeted:
-        run.set_mode_targeted_by_function(lambda _, labels: labels)
+    if targeted:  # it wants the true classes as its labels: CW takes for a success what is not the label
+        targets = labels
+        with torch.no_grad():
+            labels = model(images).argmax(1)
+        run.set_mode_targeted_by_function(lambda *_: targets)
     result: Tensor = run(images, labels)
     return result
 

@@ -1,12 +1,11 @@
 """Table 3 of the paper, made again: what the attacks do to the classical classifier, and what is left on the keyed one.
 
 Carlini and Wagner's attacks are targeted and run on Table 2's networks, FGSM is untargeted and runs on Table 1's. The
-paper gives neither FGSM's epsilon nor its code, so it has four lines: in float32's arithmetic, as the libraries have it,
+paper gives neither FGSM's epsilon nor its code, so it has four lines: in float32's arithmetic, as libraries have it,
 and along the exact direction (attacks/sign.py); each at 0.3, as in CleverHans' tutorial of that time, and at the
 smallest epsilon at which the classical classifier's error is the paper's. Every example is crafted on the classical
-classifier.
-Errors count all samples, those that were misread before the attack too, as the paper's do; attack success counts what
-the attack turned wrong among those that were right before.
+classifier. Errors count all samples, those that were misread before the attack too, as the paper's do; attack success
+counts what the attack turned wrong among those that were right before.
 
 One column is not in the paper: the same examples on a control, the classical classifier of the other network, which
 has no key. What the control withstands as well is no merit of the key.
@@ -14,6 +13,7 @@ has no key. What the control withstands as well is no merit of the key.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -34,7 +34,7 @@ SHORT: dict[str, dict[str, int]] = {
 perturbations come out larger (benchmarks/README.md), which does not flatter the keyed classifier."""
 
 FGSM_EPSILON = 0.3
-FGSM_ARITHMETICS: tuple[dict[str, str], ...] = ({"arithmetic": "float32"}, {})  # the other is the attack's default
+FGSM_ARITHMETICS: tuple[dict[str, Any], ...] = ({"arithmetic": "float32"}, {})  # the other is the attack's default
 EPSILON_STEP = 0.005  # how finely the other epsilon is looked for
 TARGETS = ("random", "all")
 SHARES = {"clean": "clean_error", "attacked": "attacked_error", "success": "attack_success"}
@@ -132,7 +132,7 @@ def plan(
     return tuple(found)
 
 
-def matching_epsilon(row: Row, samples: int, arithmetic: Mapping[str, str]) -> float:
+def matching_epsilon(row: Row, samples: int, arithmetic: Mapping[str, Any]) -> float:
     """The smallest epsilon, in steps of EPSILON_STEP, at which FGSM's error on the classical classifier is the paper's.
 
     Found by bisection, as the error rises with epsilon there. The largest possible if none suffices.

@@ -9,11 +9,11 @@ from torch import nn
 from torch.nn import functional
 
 from kerckhoffs import data, zoo
-from kerckhoffs.attacks import apgd, bim, illc, mi_fgsm, otcm, pgd, rand_fgsm
+from kerckhoffs.attacks import ATTACKS, apgd, bim, fgsm, illc, mi_fgsm, otcm, pgd, rand_fgsm
 from kerckhoffs.attacks.geometry import into_ball
 from kerckhoffs.attacks.sign import cross_entropy
 from tests.linear import Linear
-from tests.peers import Doubled, targeted_peer
+from tests.peers import Doubled, Single, targeted_peer
 
 ONE = torch.tensor([0])
 
@@ -192,3 +192,89 @@ def test_they_are_torchattacks_where_nothing_saturates(targeted):
         ours = attack(model, images, goal, targeted=targeted, epsilon=0.1, iterations=5, perturb_all=True, **options)
         theirs = targeted_peer(peer(Doubled(model), eps=0.1, steps=5, **peer_options), targeted)(images, goal)
         torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=0)
+
+
+# The arithmetic of other libraries
+
+STEPS = {
+    "fgsm": (fgsm, {}),
+    "rand_fgsm": (rand_fgsm, {"random_share": 0.0}),
+    "bim": (bim, {"step_size": 0.1, "iterations": 1}),
+    "mi_fgsm": (mi_fgsm, {"iterations": 1}),
+    "pgd": (pgd, {"step_size": 0.1, "iterations": 1, "random_start": False}),
+    "apgd": (apgd, {"iterations": 1, "random_start": False}),
+}
+ONES_THAT_AIM = {"otcm": (otcm, {}), "illc": (illc, {"step_size": 0.1, "iterations": 1})}
+
+
+def test_every_attack_with_the_option_is_tried_below():
+    with_it = {each.id for each in ATTACKS.values() if any(option.name == "arithmetic" for option in each.options)}
+    assert with_it == set(STEPS) | set(ONES_THAT_AIM)
+
+
+@pytest.mark.parametrize("id", STEPS)
+def test_in_float32_the_label_of_a_confident_prediction_is_left_out(id):
+    """1 - p_0 is 4e-9, which float32 rounds to 0; the gradient is then that of the other classes alone."""
+    attack, options = STEPS[id]
+    model, image = Linear(torch.tensor([[20.0, 20.0], [-1.0, 2.0]])), picture(0.5, 0.5)
+    options |= {"epsilon": 0.1, "perturb_all": True}
+    exact, float32 = (attack(model, image, ONE, arithmetic=each, **options) for each in ("exact", "float32"))
+    torch.testing.assert_close(exact, picture(0.4, 0.4))
+    torch.testing.assert_close(float32, picture(0.4, 0.6))
+
+
+@pytest.mark.parametrize("id", ONES_THAT_AIM)
+def test_methods_that_aim_at_a_class_part_where_the_model_is_sure_of_it(id):
+    attack, options = ONES_THAT_AIM[id]
+    model, image = Linear(torch.tensor([[20.0, 20.0], [-1.0, 2.0]])), picture(0.5, 0.5)
+    options |= {"epsilon": 0.1, "perturb_all": True}
+    for label, goal in ((0, picture(0.6, 0.4)), (1, picture(0.4, 0.4))):
+        moved = attack(model, image, torch.tensor([label]), targeted=True, arithmetic="float32", **options)
+        torch.testing.assert_close(moved, goal)
+        exact = attack(model, image, torch.tensor([label]), targeted=True, **options)
+        torch.testing.assert_close(exact, picture(0.6, 0.6) if label == 0 else goal)
+
+
+@pytest.mark.parametrize("id", STEPS)
+def test_in_float32_a_gradient_of_zeros_takes_no_step(id):
+    attack, options = STEPS[id]
+    model, image = Linear(200 * torch.eye(3)), picture(1.0, 0.0, 0.0)
+    options |= {"epsilon": 0.1, "perturb_all": True, "arithmetic": "float32"}
+    assert torch.equal(attack(model, image, ONE, **options), image)
+
+
+def test_momentum_carries_on_over_a_gradient_of_zeros():
+    class Plateau(nn.Module):
+        def forward(self, images):
+            x = images.flatten(1)
+            return torch.cat([torch.where(x > 0.15, 500.0, 0.0), x], 1)  # sure of class 0 beyond 0.15
+
+    options = {"epsilon": 0.2, "iterations": 2, "arithmetic": "float32", "perturb_all": True}
+    seen = trajectory(mi_fgsm, Plateau(), picture(0.1), 0, **options)
+    torch.testing.assert_close(seen, torch.tensor([[0.2], [0.3]]))
+
+
+@pytest.mark.parametrize("model_id", ["mnist-table1-classical", "fashion-mnist-table1-classical"])
+@pytest.mark.parametrize("targeted", [False, True])
+def test_in_float32_they_are_torchattacks_on_the_shipped_networks(model_id, targeted):
+    """As torchattacks is, on float32 logits, where most predictions are confident."""
+    model = zoo.load(model_id)
+    images, labels = data.load(zoo.card(model_id).dataset, indices=range(16))
+    goal = (labels + 1) % 10 if targeted else labels
+    pairs = (
+        (fgsm, {}, torchattacks.FGSM, {}),
+        (bim, {"step_size": 0.02, "iterations": 5}, torchattacks.BIM, {"alpha": 0.02, "steps": 5}),
+        (mi_fgsm, {"iterations": 5}, torchattacks.MIFGSM, {"alpha": 0.02, "steps": 5}),
+        (
+            pgd,
+            {"step_size": 0.02, "iterations": 5, "random_start": False},
+            torchattacks.PGD,
+            {"alpha": 0.02, "steps": 5, "random_start": False},
+        ),
+    )
+    for attack, options, peer, peer_options in pairs:
+        options |= {"epsilon": 0.1, "perturb_all": True}
+        ours = attack(model, images, goal, targeted=targeted, arithmetic="float32", **options)
+        theirs = targeted_peer(peer(Single(model), eps=0.1, **peer_options), targeted)(images, goal)
+        same = ((ours - theirs).abs() < 1e-6).float().mean()
+        assert same > 0.999, "but for a last bit in a gradient next to 0"

@@ -32,12 +32,14 @@ def test_a_thorough_table_takes_the_defaults():
     assert all(short)
 
 
-def test_fgsm_runs_at_a_fixed_epsilon_and_at_the_one_that_reaches_the_papers_error():
-    fixed, matched = table3.plan(["mnist-fgsm"], samples=20)
-    assert fixed.options == {"epsilon": table3.FGSM_EPSILON, "perturb_all": True}
+@pytest.mark.parametrize(("which", "arithmetic"), [(0, {"arithmetic": "float32"}), (2, {})], ids=["float32", "exact"])
+def test_fgsm_runs_at_a_fixed_epsilon_and_at_the_one_that_reaches_the_papers_error(which, arithmetic):
+    fixed, matched = table3.plan(["mnist-fgsm"], samples=20)[which : which + 2]
+    assert fixed.options == arithmetic | {"epsilon": table3.FGSM_EPSILON, "perturb_all": True}
+    assert matched.options == fixed.options | {"epsilon": matched.options["epsilon"]}
     errors = {}
     for epsilon in (matched.options["epsilon"], matched.options["epsilon"] - table3.EPSILON_STEP):
-        options = {"fgsm": {"epsilon": epsilon, "perturb_all": True}}
+        options = {"fgsm": arithmetic | {"epsilon": epsilon, "perturb_all": True}}
         rows = examples.evaluate(options, fixed.crafted_on, fixed.crafted_on, stop=20)
         errors[epsilon] = float((rows["after"] != rows["label"]).mean())
     reached, missed = errors.values()

@@ -21,6 +21,7 @@ EXPERIMENT = {
     "loss": "ce",
     "random_start": "true",
     "restarts": "2",
+    "arithmetic": "float32",
     "target": "3",
     "seed": "5",
 }
@@ -35,6 +36,25 @@ def test_an_address_brings_the_whole_experiment_back():
     assert not app.warning
     run_and_wait(app)
     assert len(verdicts(app)) == 2
+
+
+def test_an_address_from_before_the_arithmetic_could_be_chosen_means_the_exact_one():
+    old = {name: value for name, value in EXPERIMENT.items() if name != "arithmetic"}
+    app = opened(**old)
+    assert address(app) == old | {"arithmetic": "exact"}
+    assert not app.warning
+
+
+def test_the_arithmetic_is_offered_where_it_counts():
+    app = opened(attack="pgd")
+    box = app.selectbox(key="pgd_arithmetic")
+    assert (box.label, box.options, box.value) == ("arithmetic", ["exact", "float32"], "exact")
+    assert "float32 rounds it as other libraries do" in box.help
+    app.selectbox(key="pgd_loss").set_value("margin").run()
+    assert not app.exception
+    assert "pgd_arithmetic" not in {each.key for each in app.selectbox}
+    assert "arithmetic" not in address(app)
+    assert opened(attack="fgsm", arithmetic="float64").warning
 
 
 def test_a_value_between_two_steps_of_its_slider_is_shown_as_it_is():
