@@ -1,6 +1,5 @@
 """docs/defaults.md says what the registry and the installed packages say."""
 
-
 import pytest
 
 from docs import defaults

@@ -29,9 +29,9 @@ def fgsm(
 ) -> Tensor:
     """x' = clip(x + epsilon sign(grad J(x, y))), or minus with J(x, t) if targeted.
 
-    J is the cross-entropy. Where the model is confident it is flat to rounding, in float32 and in float64; what is
-    climbed then has the same direction and is never flat: see `_apart`. With arithmetic="float32" it is J as float32
-    has it: the weaker step of torchattacks, foolbox and CleverHans.
+    J is the cross-entropy. Where the model is confident rounding spoils its gradient, in float32 and in float64; what
+    is climbed has the same direction and is never flat: see `_apart`. With arithmetic="float32" it is J as float32 has
+    it, which is what torchattacks, foolbox and CleverHans step along.
 
     Args:
         model: images (N, C, H, W) to logits (N, K).

@@ -2,12 +2,11 @@
 
 The cross-entropy is J(x, y) = log(1 + exp(u)) with u = log sum_{j != y} exp(Z_j) - Z_y. It grows with u, so its
 gradient is u's times a positive number, and the sign, the direction, and which of two values is the larger are the
-same for both. The attacks climb u: where the model is confident, that positive number rounds to 0, in float32 from a
-lead of about 17 logits on, and J has no gradient left; u always has one.
+same for both. The attacks climb u, whose gradient is there however confident the model is.
 
-Other libraries climb J itself in float32 (`rounded`). There dJ/dZ_y = p_y - 1 becomes 0 as soon as p_y rounds to 1,
-while the dJ/dZ_j = p_j of the other classes are still there: the step then leaves out the label, and is weaker; and
-once these are too small for float32 as well, there is no step at all. The option `arithmetic` chooses.
+Other libraries climb J itself in float32 (`rounded`), along softmax(Z) - onehot(y). From a lead of about 17 logits on
+p_y rounds to 1, and the label's part p_y - 1 to 0, while the p_j of the other classes are still there: the step leaves
+out the label, and is weaker. From about 104 on these are 0 too, and there is no step. The option `arithmetic` chooses.
 """
 
 from collections.abc import Callable

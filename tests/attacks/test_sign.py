@@ -11,7 +11,7 @@ from torch.nn import functional
 from kerckhoffs import data, zoo
 from kerckhoffs.attacks import ATTACKS, apgd, bim, fgsm, illc, mi_fgsm, otcm, pgd, rand_fgsm
 from kerckhoffs.attacks.geometry import into_ball
-from kerckhoffs.attacks.sign import cross_entropy
+from kerckhoffs.attacks.sign import cross_entropy, rounded
 from tests.linear import Linear
 from tests.peers import Doubled, Single, targeted_peer
 
@@ -233,6 +233,17 @@ def test_methods_that_aim_at_a_class_part_where_the_model_is_sure_of_it(id):
         torch.testing.assert_close(moved, goal)
         exact = attack(model, image, torch.tensor([label]), targeted=True, **options)
         torch.testing.assert_close(exact, picture(0.6, 0.6) if label == 0 else goal)
+
+
+@pytest.mark.parametrize(
+    ("lead", "label", "other"), [(16, True, True), (18, False, True), (103, False, True), (105, False, False)]
+)
+def test_from_which_lead_on_float32_leaves_out_what(lead, label, other):
+    logits = torch.tensor([[float(lead), 0.0]], requires_grad=True)
+    (gradient,) = torch.autograd.grad(rounded(logits, ONE, False).sum(), logits)
+    assert (gradient != 0).tolist() == [[label, other]]
+    (gradient,) = torch.autograd.grad(cross_entropy(logits, ONE, False).sum(), logits)
+    assert gradient.tolist() == [[-1.0, 1.0]]
 
 
 @pytest.mark.parametrize("id", STEPS)
