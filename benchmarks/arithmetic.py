@@ -8,11 +8,15 @@ All get the images in one batch, and random starts from seed 0.
 """
 
 import argparse
+import importlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
+from torch import Tensor, nn
 
 from kerckhoffs import bench, data, zoo
 from kerckhoffs.bench import contestants
@@ -57,13 +61,36 @@ def specs() -> Iterator[tuple[str, float, str, str, str]]:
     )
 
 
-def measured(model: str, samples: int) -> Iterator[dict[str, object]]:
+def of_gradients(epsilon: float) -> bench.Contestant:
+    """foolbox's MI-FGSM as it would be if it summed the gradients, each divided by its l1 norm, and not their signs."""
+
+    def run(model: nn.Module, images: Tensor, labels: Tensor, targeted: bool) -> Tensor:
+        foolbox = importlib.import_module("foolbox")
+        attack = foolbox.attacks.LinfMomentumIterativeFastGradientMethod(rel_stepsize=1 / MI_STEPS, steps=MI_STEPS)
+        attack.normalize = lambda gradients, **_: normalize_l1(gradients)
+        wrapped = foolbox.PyTorchModel(model, bounds=(0, 1), device=images.device)
+        clipped: Tensor = attack(wrapped, images, foolbox.criteria.Misclassification(labels), epsilons=epsilon)[1]
+        return clipped
+
+    def normalize_l1(gradients: Any) -> Any:
+        return gradients / gradients.abs().sum(axis=(1, 2, 3), keepdims=True)
+
+    name = "foolbox.mi_fgsm, of gradients"
+    return replace(contestants.peer("foolbox.mi_fgsm"), name=name, settings=name, run=run)
+
+
+def measured(model: str, samples: int, chosen: str | None) -> Iterator[dict[str, object]]:
     """One row a contestant: who, with which settings, and the error with its interval."""
     network = zoo.load(model)
     images, labels = data.load(zoo.card(model).dataset, indices=range(samples))
     for attack, epsilon, ours, *peers in specs():
+        if chosen not in (None, attack):
+            continue
         field = [contestants.ours(f"{ours}:arithmetic={name}:perturb_all=true") for name in ARITHMETICS]
-        for contestant in (*field, *map(contestants.peer, peers)):
+        field += map(contestants.peer, peers)
+        if attack == "MI-FGSM":
+            field.append(of_gradients(epsilon))
+        for contestant in field:
             result = bench.measure(contestant, network, images, labels, targeted=False)
             row = {"model": model, "attack": attack, "epsilon": epsilon, "spec": contestant.name}
             row |= {"library": contestant.library, "samples": samples}
@@ -88,6 +115,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=TEST_SAMPLES, help="the first so many of the test set")
     parser.add_argument("--model", choices=MODELS, action="append", help="both by default")
+    parser.add_argument("--attack", help="one of them, as it is called in the output; all by default")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--csv", type=Path)
     options = parser.parse_args()
@@ -95,7 +123,7 @@ def main() -> None:
         torch.set_num_threads(options.threads)
     rows = []
     for model in options.model or MODELS:
-        for row in measured(model, options.samples):
+        for row in measured(model, options.samples, options.attack):
             rows.append(row)
             said = f"{100 * float(str(row['error'])):.1f} %" if "error" in row else row["reason"]
             print(f"{model}, {row['attack']}, epsilon {row['epsilon']}, {row['spec']}: {said}", flush=True)

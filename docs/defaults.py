@@ -1,20 +1,29 @@
-"""The table of docs/defaults.md: each attack's options and defaults beside torchattacks' and foolbox's.
+"""The tables of docs/defaults.md: each attack's defaults beside torchattacks' and foolbox's, and what was measured.
 
     python -m docs.defaults
 
-Ours are read from the registry, theirs from the signatures of the installed packages, so the table cannot say what is
-not so: a test compares them. Prints the lines of the table; without foolbox its column is left empty.
+Our defaults are read from the registry, theirs from the signatures of the installed packages, and what was measured
+from results/peers, so the tables cannot say what is not so: a test compares them. Prints the lines of the tables;
+without foolbox its column is left empty.
 """
 
 import importlib
-import importlib.util
 import inspect
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.bench.contestants import installed
+from kerckhoffs.data import DATASETS
 from kerckhoffs.data.torchvision_import import torchvision
+from kerckhoffs.evaluation import summaries
+
+RESULTS = Path(__file__).parent.parent / "results" / "peers"
+WHO = ("arithmetic=exact", "arithmetic=float32", "torchattacks", "foolbox")  # in a contestant's name
+OF_GRADIENTS = "of gradients"  # in that of foolbox's MI-FGSM as benchmarks/arithmetic.py changes it
 
 PEERS: dict[str, tuple[str, str]] = {  # attack: the classes of torchattacks and of foolbox, "" where there is none
     "fgsm": ("FGSM", "LinfFastGradientAttack"),
@@ -101,10 +110,36 @@ def lines() -> Iterator[tuple[str, str, str, str, str]]:
             yield f"`{id_}`", ", ".join(f"{name} {each}" for name, each in ours.items()), "", "", ""
 
 
+def arithmetic() -> Iterator[str]:
+    """The errors of results/peers/arithmetic.csv, a line an attack: ours in both arithmetics, and the peers'."""
+    rows = pd.read_csv(RESULTS / "arithmetic.csv")
+    for (model, attack, epsilon), group in rows.groupby(["model", "attack", "epsilon"], sort=False):
+        changed = group["spec"].str.contains(OF_GRADIENTS)
+        cells = [_error(group[group["spec"].str.contains(each) & ~changed]) for each in WHO]
+        if changed.any():
+            cells[-1] += f"; {OF_GRADIENTS} {_error(group[changed])}"
+        dataset = DATASETS[model.removesuffix("-table1-classical")].name
+        yield f"| {dataset}, {attack}, ε = {epsilon:g} | {' | '.join(cells)} |"
+
+
+def _error(rows: pd.DataFrame) -> str:
+    [row] = rows.to_dict("records")
+    return summaries.percent(*(row[f"error{end}"] for end in ("", "_low", "_high")))
+
+
+def others() -> Iterator[str]:
+    """Success and distances of results/peers/others.csv, a line a contestant."""
+    for _, row in pd.read_csv(RESULTS / "others.csv").iterrows():
+        distance = f"{row['median_' + row['norm']]:.4g}, {row['mean_' + row['norm']]:.4g}"
+        shown = distance if row["kind"] == "minimal" else ""
+        yield f"| `{row['attack']}` | {row['norm']} | {100 * row['success']:.0f} | {shown} | {row['gradients']:.0f} |"
+
+
 def main() -> None:
     """Print the lines."""
     for line in lines():
         print(f"| {' | '.join(line)} |")
+    print(*arithmetic(), *others(), sep="\n")
 
 
 if __name__ == "__main__":

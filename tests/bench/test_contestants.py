@@ -5,6 +5,7 @@ from torch import nn
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.bench import contestants
 from kerckhoffs.bench.contestants import LIBRARIES, PEERS, SUITES, Peer
+from tests.linear import random_linear
 
 
 @pytest.fixture
@@ -171,3 +172,32 @@ def test_everyone_in_a_suite_exists():
 def test_installed_asks_without_importing():
     assert contestants.installed("torch")
     assert not contestants.installed("no_such_library")
+
+
+def test_torchattacks_aims_with_the_true_classes_as_labels():
+    """Its CW takes what is not the label for a success: with targets as labels it would never return the target."""
+    model, images = random_linear(classes=3, depth=0.2)
+    predicted = model(images).argmax(1)
+    targets = (predicted + 1) % 3
+    found = contestants.peer("torchattacks.cw:c=100:steps=100").run(model.eval(), images, targets, True)
+    assert (model(found).argmax(1) == targets).float().mean() > 0.8
+
+
+SIGNS = {
+    "fgsm": ("fgsm:epsilon=0.1", "torchattacks.fgsm:eps=0.1"),
+    "bim": ("bim:epsilon=0.1:step_size=0.05:iterations=3", "torchattacks.bim:eps=0.1:alpha=0.05:steps=3"),
+    "mi_fgsm": ("mi_fgsm:epsilon=0.1:iterations=4", "torchattacks.mi_fgsm:eps=0.1:alpha=0.025:steps=4"),
+    "pgd": (
+        "pgd:epsilon=0.1:step_size=0.05:iterations=3:random_start=false",
+        "torchattacks.pgd:eps=0.1:alpha=0.05:steps=3:random_start=false",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SIGNS)
+def test_peers_of_the_attacks_by_the_gradients_sign_are_what_ours_are_in_float32(name):
+    ours, peer = SIGNS[name]
+    model, images = random_linear(classes=3, depth=1.0, scale=5.0)
+    labels = model(images).argmax(1)
+    moved = contestants.ours(f"{ours}:arithmetic=float32:perturb_all=true").run(model, images, labels, False)
+    torch.testing.assert_close(contestants.peer(peer).run(model, images, labels, False), moved)

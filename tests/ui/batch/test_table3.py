@@ -47,7 +47,9 @@ def test_without_a_result_the_page_says_so_and_rows_can_be_made(tmp_path, monkey
 def test_the_table_has_the_papers_figures_beside_ours_and_a_verdict_in_words_with_an_icon(shipped):
     app = opened(PAGE)
     table = app.dataframe[0].value
-    assert table["row, crafted on classical"].tolist() == ["MNIST, FGSM, epsilon 0.3", "MNIST, FGSM, epsilon 0.05"]
+    assert table["row, crafted on classical"].tolist() == [
+        f"MNIST, FGSM, arithmetic exact, epsilon {epsilon}" for epsilon in (0.3, 0.05)
+    ]
     assert table["paper: attacked, keyed"].tolist() == ["18.00", "18.00"]
     assert table["paper: attacked, classical"].tolist() == ["92.10", "92.10"]
     assert table["attacked, evaluated on keyed"][0].startswith(f"{100 * shipped['keyed_attacked'][0]:.1f} (")
