@@ -1,5 +1,6 @@
 """docs/defaults.md says what the registry and the installed packages say."""
 
+import pandas as pd
 import pytest
 
 from docs import defaults
@@ -8,7 +9,7 @@ from kerckhoffs.bench.contestants import installed
 from tests import ROOT
 
 TEXT = (ROOT / "docs" / "defaults.md").read_text()
-MEASURED = ROOT / "results" / "arithmetic" / "errors.csv"
+MEASURED = defaults.RESULTS / "arithmetic.csv"
 
 
 def rows(text):
@@ -36,3 +37,32 @@ def test_every_attack_has_its_place_in_the_table():
 @pytest.mark.parametrize(("of", "words"), [(8 / 255, "8/255"), (0.2, "0.2"), (1, "1"), (True, "True"), (None, "None")])
 def test_defaults_are_written_for_people(of, words):
     assert defaults.value(of) == words
+
+
+def test_what_was_measured_is_in_the_page():
+    for line in (*defaults.arithmetic(), *defaults.others()):
+        assert line in TEXT.splitlines()
+
+
+def test_in_the_same_arithmetic_the_errors_are_the_same():
+    rows = pd.read_csv(MEASURED)
+    assert set(rows["samples"]) == {1000}
+    assert not rows["reason"].notna().any(), "everybody returned images"
+    for (_, attack, _), group in rows.groupby(["model", "attack", "epsilon"]):
+        error = group.set_index("spec")["error"]
+        (ours,) = error[error.index.str.contains("arithmetic=float32")]
+        peers = error[~error.index.str.contains("arithmetic=")]
+        if attack == "MI-FGSM":
+            peers = peers[~peers.index.str.fullmatch(r"foolbox\.mi_fgsm[^ ]*")]  # sums signs
+        assert len(peers) == 2
+        assert ((peers - ours).abs() <= 0.003).all(), peers
+
+
+def test_where_the_arithmetic_decides_by_more_than_the_intervals():
+    rows = pd.read_csv(MEASURED)
+    apart = set()
+    for (model, attack, epsilon), group in rows.groupby(["model", "attack", "epsilon"]):
+        exact, rounded = (group[group["spec"].str.contains(f"arithmetic={each}")] for each in ("exact", "float32"))
+        if exact["error_low"].item() > rounded["error_high"].item():
+            apart.add((model.removesuffix("-table1-classical"), attack, epsilon))
+    assert apart == {("mnist", "FGSM", 0.3), ("fashion-mnist", "FGSM", 0.3), ("fashion-mnist", "FGSM", 0.1)}

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.geometry import cosine, l2, unit
 from kerckhoffs.attacks.logits import fooled, look
-from kerckhoffs.attacks.sign import cross_entropy
+from kerckhoffs.attacks.sign import ARITHMETIC, ARITHMETICS
 from kerckhoffs.checks.arithmetic import in_float32
 
 FIRST_STEP, LAST_STEP = 1.0, 0.01  # the paper's alpha, and what it decays to
@@ -29,6 +29,7 @@ def ddn(
     iterations: int = 100,
     initial_norm: float = 1.0,
     gamma: float = 0.05,
+    arithmetic: str = "exact",
     on_step: OnStep | None = None,
 ) -> Tensor:
     """d <- d + alpha g / |g|, then x' = clip(x + e d / |d|) and d = x' - x; the norm e has a life of its own.
@@ -45,6 +46,9 @@ def ddn(
         iterations: steps, one gradient each and one at the start; >= 1 (the paper: 100, 300 and 1000).
         initial_norm: the first e, in l2; > 0.
         gamma: by what share e changes, in (0, 1).
+        arithmetic: "exact": g as above. "float32": the cross-entropy's, softmax(Z) - onehot(y) as float32 rounds it, as
+            in other libraries; where 1 - p_y rounds to 0 it leaves out class y, and where all of it rounds to 0 there
+            is no step.
         on_step: called after every iteration.
 
     Returns:
@@ -54,7 +58,8 @@ def ddn(
     Raises:
         ValueError: naming the argument that is wrong.
     """
-    DDN.check_options(iterations=iterations, initial_norm=initial_norm, gamma=gamma)
+    DDN.check_options(iterations=iterations, initial_norm=initial_norm, gamma=gamma, arithmetic=arithmetic)
+    objective = ARITHMETICS[arithmetic]
     pursuit = Pursuit(model, images, labels, targeted, on_step)
     if len(pursuit) == 0:
         return pursuit.result()
@@ -63,13 +68,13 @@ def ddn(
     norm = torch.full_like(farthest, initial_norm)
     delta = torch.zeros_like(x)
     success = torch.zeros_like(labels, dtype=torch.bool)
-    _, gradient, _ = look(model, x, labels, targeted, cross_entropy)
+    _, gradient, _ = look(model, x, labels, targeted, objective)
     for step in range(iterations):
         delta = delta + cosine(FIRST_STEP, LAST_STEP, step / iterations) * unit(gradient)
         norm = torch.minimum(torch.where(success, norm * (1 - gamma), norm * (1 + gamma)), farthest)
         moved = (x + norm[:, None, None, None] * unit(delta)).clamp(0, 1)
         delta = moved - x
-        _, gradient, logits = look(model, moved, labels, targeted, cross_entropy)
+        _, gradient, logits = look(model, moved, labels, targeted, objective)
         success = fooled(logits, labels, targeted)
         pursuit.keep(moved, success, l2(delta))
         if pursuit.report(step + 1, iterations, moved):
@@ -88,6 +93,7 @@ DDN = Attack(
         Option("iterations", int, 100, "Steps, one gradient each.", low=1, high=100_000),
         Option("initial_norm", float, 1.0, "The first l2 norm of the perturbation.", low=1e-6, high=1e3),
         Option("gamma", float, 0.05, "By what share the norm shrinks or grows in a step.", low=1e-4, high=0.9),
+        ARITHMETIC,
     ),
     source="Rony et al. 2019, algorithm 1",
     cost=101,

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from kerckhoffs import data, zoo
-from kerckhoffs.attacks import ATTACKS, apgd, bim, fgsm, illc, mi_fgsm, otcm, pgd, rand_fgsm
+from kerckhoffs.attacks import ATTACKS, apgd, bim, ddn, fgsm, illc, mi_fgsm, otcm, pgd, rand_fgsm
 from kerckhoffs.attacks.geometry import into_ball
 from kerckhoffs.attacks.sign import cross_entropy, rounded
 from tests.linear import Linear
@@ -209,7 +209,7 @@ ONES_THAT_AIM = {"otcm": (otcm, {}), "illc": (illc, {"step_size": 0.1, "iteratio
 
 def test_every_attack_with_the_option_is_tried_below():
     with_it = {each.id for each in ATTACKS.values() if any(option.name == "arithmetic" for option in each.options)}
-    assert with_it == set(STEPS) | set(ONES_THAT_AIM)
+    assert with_it == {*STEPS, *ONES_THAT_AIM, "ddn"}
 
 
 @pytest.mark.parametrize("id", STEPS)
@@ -221,6 +221,15 @@ def test_in_float32_the_label_of_a_confident_prediction_is_left_out(id):
     exact, float32 = (attack(model, image, ONE, arithmetic=each, **options) for each in ("exact", "float32"))
     torch.testing.assert_close(exact, picture(0.4, 0.4))
     torch.testing.assert_close(float32, picture(0.4, 0.6))
+
+
+def test_ddn_in_float32_leaves_out_the_label_too():
+    """Its first step has length 1 along the gradient, and is cut to 1.05 of the first norm."""
+    model, image = Linear(torch.tensor([[20.0, 20.0], [-1.0, 2.0]])), picture(0.5, 0.5)
+    for arithmetic, goal in (("exact", (-21.0, -18.0)), ("float32", (-1.0, 2.0))):
+        seen = trajectory(ddn, model, image, 0, iterations=1, initial_norm=0.1, arithmetic=arithmetic)
+        step = functional.normalize(torch.tensor([goal])) * 0.105
+        torch.testing.assert_close(seen, torch.tensor([[0.5, 0.5]]) + step)
 
 
 @pytest.mark.parametrize("id", ONES_THAT_AIM)

@@ -133,7 +133,7 @@ def test_table_3_has_the_papers_errors_beside_ours_with_intervals(rows):
     assert "paper, evaluated on control" not in drawn
     paper = drawn["paper, evaluated on keyed"].error_x
     assert 0.02 < paper.array[0] < 0.03
-    assert drawn["here, evaluated on keyed"].y[0] == "MNIST<br>FGSM, epsilon 0.1"
+    assert drawn["here, evaluated on keyed"].y[0] == "MNIST<br>FGSM, arithmetic exact,<br>epsilon 0.1"
 
 
 def test_figures_become_one_page_that_needs_no_network(rows):
