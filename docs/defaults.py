@@ -22,6 +22,7 @@ from kerckhoffs.data.torchvision_import import torchvision
 from kerckhoffs.evaluation import summaries
 
 RESULTS = Path(__file__).parent.parent / "results" / "peers"
+BENCHES = ("others", "own_defaults")
 WHO = ("arithmetic=exact", "arithmetic=float32", "torchattacks", "foolbox")  # in a contestant's name
 OF_GRADIENTS = "of gradients"  # in that of foolbox's MI-FGSM as benchmarks/arithmetic.py changes it
 
@@ -127,19 +128,19 @@ def _error(rows: pd.DataFrame) -> str:
     return summaries.percent(*(row[f"error{end}"] for end in ("", "_low", "_high")))
 
 
-def others() -> Iterator[str]:
-    """Success and distances of results/peers/others.csv, a line a contestant."""
-    for _, row in pd.read_csv(RESULTS / "others.csv").iterrows():
+def others(name: str) -> Iterator[str]:
+    """Success and distances of a table of `kerckhoffs bench` in results/peers, a line a contestant."""
+    for _, row in pd.read_csv(RESULTS / f"{name}.csv").iterrows():
         distance = f"{row['median_' + row['norm']]:.4g}, {row['mean_' + row['norm']]:.4g}"
         shown = distance if row["kind"] == "minimal" else ""
-        yield f"| `{row['attack']}` | {row['norm']} | {100 * row['success']:.0f} | {shown} | {row['gradients']:.0f} |"
+        yield f"| `{row['attack']}` | {row['norm']} | {100 * row['success']:.4g} | {shown} | {row['gradients']:.0f} |"
 
 
 def main() -> None:
     """Print the lines."""
     for line in lines():
         print(f"| {' | '.join(line)} |")
-    print(*arithmetic(), *others(), sep="\n")
+    print(*arithmetic(), *(line for name in BENCHES for line in others(name)), sep="\n")
 
 
 if __name__ == "__main__":
