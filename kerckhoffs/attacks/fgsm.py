@@ -1,7 +1,7 @@
 """Fast Gradient Sign Method: one step of size epsilon along the sign of the gradient.
 
 Goodfellow, Shlens and Szegedy, "Explaining and harnessing adversarial examples" (2015), and equation (4) of the
-paper. The step is torchattacks' to the last bit (test), which is not imported: with scipy.stats, half a second.
+paper. In float32's arithmetic the step is torchattacks' (test), which is not imported: with scipy.stats, half a second.
 """
 
 import torch

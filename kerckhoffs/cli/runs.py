@@ -101,7 +101,7 @@ def table3_command(
     samples: Annotated[int, typer.Option(help="The first so many test samples; the paper's are 1000.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of the random targets.")] = 0,
     thorough: Annotated[
-        bool, typer.Option(help="The attacks with their defaults: three times the time, smaller perturbations.")
+        bool, typer.Option(help="The attacks with their defaults: several times the gradients, smaller perturbations.")
     ] = False,
     out: Out = None,
     resume: Resume = None,
