@@ -42,6 +42,7 @@ def how(page: Page) -> None:
 def table3(page: Page) -> None:
     """Wait for the table and its figure."""
     page.get_by_text("The likely reason").wait_for()
+    page.locator(".js-plotly-plot .xtick").first.wait_for()
 
 
 def batch(page: Page) -> None:
@@ -57,7 +58,7 @@ SHOTS: tuple[tuple[str, str, dict[str, int], str, Callable[[Page], None]], ...] 
     ("play-white-box", "?attack=cw_l2&dial=white-box", DESK, "light", run_cw),
     ("play-phone", "", PHONE, "light", complete),
     ("how-it-works", "how_it_works", {"width": 1280, "height": 1100}, "light", how),
-    ("table3", "table3", {"width": 1280, "height": 1420}, "light", table3),
+    ("table3", "table3", {"width": 1280, "height": 1960}, "light", table3),
     ("batch", "batch", {"width": 1280, "height": 1640}, "dark", batch),
 )
 
