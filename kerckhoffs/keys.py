@@ -25,10 +25,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from numpy.typing import NDArray
 
+from kerckhoffs import places
 from kerckhoffs.checks import FileRefused
 
 FORMAT = "kerckhoffs-key-1"
 SECRET_BYTES = 32  # what HKDF-SHA256 and ChaCha20 carry: a longer secret adds nothing
+WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0)  # for a pipe; Windows has none among its files
 _MAX_FILE_BYTES = 64 * 2**20
 _MAX_LENGTH = 2**21  # what a file of that size holds: three channels of 836 x 836
 
@@ -144,7 +146,7 @@ class Key:
         text = json.dumps(record, indent=None)
         mode = 0o644 if public else 0o600
         try:
-            path.parent.mkdir(mode=0o755 if public else 0o700, parents=True, exist_ok=True)
+            places.make_folder(path.parent, private=not public)
         except OSError as error:
             raise FileRefused(f"cannot write the key to {path}: {error.strerror}") from error
         try:
@@ -155,7 +157,8 @@ class Key:
             raise FileRefused(f"cannot write the key to {path}: {error.strerror}") from error
         try:
             with os.fdopen(descriptor, "w") as file:
-                os.fchmod(file.fileno(), mode)
+                if hasattr(os, "fchmod"):  # not on Windows, where the folder's access list decides
+                    os.fchmod(file.fileno(), mode)
                 file.write(text)
         except BaseException as error:
             path.unlink(missing_ok=True)  # never half a key
@@ -235,7 +238,7 @@ def load_secret(path: str | Path) -> bytes:
 def _read(path: Path, *, public: bool) -> bytes:
     """The bytes of a secret file, which nobody but its owner may be able to read unless it is public."""
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # never wait for a pipe
+        with open(os.open(path, os.O_RDONLY | WITHOUT_WAITING), "rb") as file:
             state = os.fstat(file.fileno())
             if not stat.S_ISREG(state.st_mode) or state.st_size > _MAX_FILE_BYTES:
                 raise FileRefused(f"{path} is not a key file")

@@ -22,3 +22,19 @@ def home() -> Path:
 def cache() -> Path:
     """The folder of what can be made or fetched again."""
     return Path(platformdirs.user_cache_dir("kerckhoffs"))
+
+
+def make_folder(path: Path, *, private: bool = True) -> None:
+    """Make a folder and those above it that are missing; on POSIX for their owner alone (mode 0700) if private.
+
+    Raises:
+        OSError: if it cannot be made, or is a file.
+    """
+    for each in reversed([each for each in (path, *path.parents) if not each.exists()]):
+        each.mkdir(mode=0o700 if private else 0o755, exist_ok=True)
+    path.mkdir(exist_ok=True)
+
+
+def owner_only(path: str, flags: int) -> int:
+    """An opener for `open`: a file that it makes is for its owner alone (mode 0600 on POSIX)."""
+    return os.open(path, flags, 0o600)

@@ -7,7 +7,6 @@ raises, or returns something that is no image, becomes a row with the sentence a
 
 import gc
 import math
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -23,6 +22,11 @@ from torch import Tensor, nn
 from kerckhoffs.checks import check_choice, check_images, check_labels
 from kerckhoffs.evaluation.judge import Counted, predictions
 from kerckhoffs.evaluation.metrics import Distances, distances
+
+try:
+    import resource
+except ImportError:  # Windows has none
+    resource = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     import pandas as pd  # slow
@@ -64,7 +68,7 @@ class Result:
         cpu_seconds: of processor time, all threads together: the one to trust where others use the machine too.
         forwards, gradients: images that went through the model forwards, and backwards.
         peak_mib: the most memory that the process held meanwhile, imports and model included, MiB. What earlier
-            contestants left behind counts too: measure alone what is to be exact.
+            contestants left behind counts too: measure alone what is to be exact. NaN where the system does not say.
         error: why there is nothing to judge, in one line; empty if there is.
         images: what came back, (N, C, H, W); None after an error, and so are the next two.
         success: (N,) bool, as judged here.
@@ -291,7 +295,10 @@ def _forget_peak() -> None:
 
 
 def _peak_mib() -> float:
+    """The most memory that this process has held, MiB; NaN where the system does not say (Windows)."""
     with suppress(OSError, IndexError):
         return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024
+    if resource is None:
+        return math.nan
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 1024)

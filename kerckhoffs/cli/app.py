@@ -4,6 +4,7 @@ Bad arguments end with status 2 and one line. A command reads its options, calls
 write its file and its line here.
 """
 
+import io
 import sys
 
 import typer
@@ -31,6 +32,9 @@ app.command("bench")(bench_command)
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot write is no reason to break off
+            stream.reconfigure(errors="backslashreplace")
     try:
         command = typer.main.get_command(app)
         status = command(arguments or ["--help"], prog_name="python -m kerckhoffs", standalone_mode=False)
@@ -38,6 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
         return _refuse(error.format_message() if hasattr(error, "format_message") else str(error))
     except (ValueError, OSError) as error:
         return _refuse(str(error))
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
     return status if isinstance(status, int) else 0
 
 

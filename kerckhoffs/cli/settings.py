@@ -22,7 +22,7 @@ def file() -> Path:
 
 def settings() -> dict[str, Any]:
     """Each option by its dotted name, but none that the environment sets: elsewhere, too, that goes first."""
-    given = _flat(tomllib.loads(file().read_text()))
+    given = _flat(tomllib.loads(file().read_text(encoding="utf-8")))
     return {name: value for name, value in given if _variable(name) not in os.environ}
 
 

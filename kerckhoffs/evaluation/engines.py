@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 Made = tuple[Block, "pd.DataFrame | None"]
 
 ENGINES = ("local", "ray")
-MOST_WORKERS = 1024
+MOST_WORKERS = 1024 if os.name == "posix" else 61  # Windows waits for no more processes at once
 
 
 @dataclass(frozen=True)
@@ -206,6 +206,21 @@ def _make(block: Block) -> Made:
 
 
 @contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """Hold Ctrl-C back while processes are started. It reaches those of the whole terminal, also one that is still
+    importing and cannot leave it to its parent yet; what is held back is inherited. Windows cannot do so.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
 def _local(task: Task, blocks: list[Block], workers: int) -> Iterator[Iterator[Made]]:
     """Rows as processes of this machine finish them; on the way out they are told to stop."""
     context = get_context("spawn")
@@ -214,7 +229,9 @@ def _local(task: Task, blocks: list[Block], workers: int) -> Iterator[Iterator[M
 
     def results() -> Iterator[Made]:
         try:
-            for future in as_completed([pool.submit(_make, block) for block in blocks]):
+            with _ctrl_c_later():
+                futures = [pool.submit(_make, block) for block in blocks]
+            for future in as_completed(futures):
                 yield future.result()
         except BrokenProcessPool as error:
             raise RuntimeError("a worker died, perhaps for want of memory; resume, with fewer workers") from error

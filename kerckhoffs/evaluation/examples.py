@@ -78,6 +78,8 @@ class Samples:
     def __post_init__(self) -> None:
         check_images(self.images)
         check_labels(self.labels, len(self.images))
+        if len(self.names) != len(self.images):
+            raise ValueError(f"names must be {len(self.images)}, one an image, but are {len(self.names)}")
 
 
 def samples(experiment: Experiment, dataset: str, uploaded: Samples | None = None) -> Samples:

@@ -214,9 +214,14 @@ def examples_of_a_sample(targets: str, dataset: str) -> int:
 
 def blocks(experiments: Sequence[Experiment], cards: Mapping[str, zoo.ModelCard]) -> list[Block]:
     """The whole work in parts. A universal attack is one block: its perturbation is fitted once."""
+    return parts(experiments, [cards[each.crafted_on].dataset for each in experiments])
+
+
+def parts(experiments: Sequence[Experiment], datasets: Sequence[str]) -> list[Block]:
+    """The same, where the set of each experiment is known and its models need not be there."""
     found: list[Block] = []
-    for number, experiment in enumerate(experiments):
-        each = examples_of_a_sample(experiment.targets, cards[experiment.crafted_on].dataset)
+    for number, (experiment, dataset) in enumerate(zip(experiments, datasets, strict=True)):
+        each = examples_of_a_sample(experiment.targets, dataset)
         universal = ATTACKS[experiment.attack].kind == "universal"
         size = experiment.samples if universal else max(BLOCK // each, 1)
         for start in range(experiment.start, experiment.stop, size):

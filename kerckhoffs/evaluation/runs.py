@@ -2,17 +2,20 @@
 
     <folder>/manifest.json                 what the run is: experiments, models by hash, versions, machine, command
     <folder>/samples.npz                   uploaded samples, if there are any
-    <folder>/rows/<block>-<hash>.csv.gz    the rows of one block, named by their SHA-256
+    <folder>/rows/<block>-<hash>.csv.gz    the rows of one block (shards.py)
     <folder>/sessions.jsonl                who worked on it when: one line for each time that it was begun or resumed
     <folder>/.lock                         held by the process that writes
     <folder>/.app                          in a run of the app's alone: touched when somebody looks at the run
 
 A block is written whole or not at all, under its name only when it is on the disk, so a run may be killed at any
 moment and goes on where it was. Nothing is ever overwritten. What cannot be read back as it was written is named, and
-nothing else is touched.
+nothing else is touched: the manifest holds a seal, the SHA-256 of all that it says but where the models are, and every
+block is bound to the seal and to its number. A folder is made for its owner alone: it may hold other people's pictures.
+
+Runs of the format before this one have no seal. They are read and go on as they were begun: what is in each block is
+looked at, and that finds one that was renamed or comes from another run, unless that run was about the same.
 """
 
-import gzip
 import hashlib
 import io
 import json
@@ -21,10 +24,13 @@ import re
 import secrets
 import shutil
 import time
+import zipfile
+import zlib
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +42,14 @@ from filelock import FileLock, Timeout
 from kerckhoffs import places, zoo
 from kerckhoffs.checks import FileRefused
 from kerckhoffs.data import DATASETS
-from kerckhoffs.evaluation import experiments
+from kerckhoffs.evaluation import experiments, shards
 from kerckhoffs.evaluation.examples import COLUMNS, Samples
-from kerckhoffs.evaluation.experiments import BLOCK, Block, Experiment
+from kerckhoffs.evaluation.experiments import BLOCK, UPLOADED, Block, Experiment
 from kerckhoffs.evaluation.machine import machine
 
-FORMAT = "kerckhoffs-run-1"
+FORMAT, BEFORE = "kerckhoffs-run-2", "kerckhoffs-run-1"
 MANIFEST, SAMPLES, SESSIONS, ROWS = "manifest.json", "samples.npz", "sessions.jsonl", "rows"
 LOCK, APP = ".lock", ".app"
-SHARD = re.compile(r"(\d{6,})-([0-9a-f]{16})\.csv\.gz")
 ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{16}")
 
 
@@ -56,6 +61,7 @@ class Run:
         id: unguessable, so that who knows it may see the run.
         models: SHA-256 of the weights of each model, by id.
         model_folder: where the models are; None for the shipped ones.
+        seal: what its blocks are bound to; empty in a run of the format before.
     """
 
     folder: Path
@@ -65,6 +71,7 @@ class Run:
     models: Mapping[str, str]
     model_folder: Path | None
     uploaded: Samples | None
+    seal: str = ""
 
     @property
     def cards(self) -> dict[str, zoo.ModelCard]:
@@ -92,11 +99,21 @@ class Run:
         """All of its work."""
         return experiments.blocks(self.experiments, self.cards)
 
+    @cached_property
+    def datasets(self) -> tuple[str, ...]:
+        """The set of each experiment, also where its models are gone."""
+        return tuple(_dataset(each.crafted_on, self.model_folder) for each in self.experiments)
+
+    @cached_property
+    def planned(self) -> tuple[Block, ...]:
+        """All of its work, also where its models are gone or changed, so that what was made can be read."""
+        return tuple(experiments.parts(self.experiments, self.datasets))
+
     def shards(self) -> dict[int, Path]:
         """The files of the blocks that are done, by number.
 
         Raises:
-            FileRefused: if they cannot be listed, or a block is there twice.
+            FileRefused: if they cannot be listed, or one is of no block of this run, or a block is there twice.
         """
         found: dict[int, Path] = {}
         try:
@@ -104,11 +121,19 @@ class Run:
         except OSError as error:
             raise FileRefused(f"cannot read {self.folder / ROWS}: {error.strerror}") from error
         for path in paths:
-            if match := SHARD.fullmatch(path.name):
-                number = int(match[1])
-                if number in found:
-                    raise FileRefused(f"{path} and {found[number]} are the same block; remove one of them")
-                found[number] = path
+            number = shards.number(path)
+            if number is None:
+                continue
+            if number >= len(self.planned):
+                raise FileRefused(
+                    f"{path} is no part of this run, whose last block is {len(self.planned) - 1:06d}; remove it"
+                )
+            if number in found:
+                raise FileRefused(
+                    f"{path} and {found[number]} are the same block; remove both and resume the run, and that block "
+                    "alone is made again"
+                )
+            found[number] = path
         return found
 
     def write(self, block: Block, rows: pd.DataFrame) -> None:
@@ -117,27 +142,19 @@ class Run:
         Raises:
             FileRefused: if the disk refuses; what was written before stays.
         """
-        data = gzip.compress(rows.to_csv(index=False).encode(), mtime=0)
-        name = f"{block.number:06d}-{hashlib.sha256(data).hexdigest()[:16]}.csv.gz"
-        write_atomically(self.folder / ROWS / name, data)
+        data = shards.pack(rows.to_csv(index=False, lineterminator="\n"))
+        write_atomically(self.folder / ROWS / shards.name(self.seal, block.number, data), data)
 
-    def text(self, path: Path) -> bytes:
-        """The CSV text of one shard.
+    def texts(self) -> Iterator[tuple[Path, bytes]]:
+        """The blocks that are done, in their order: the file of each, and its CSV text.
 
         Raises:
-            FileRefused: if it is not what was written.
+            FileRefused: if one is damaged or no block of this run.
         """
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise FileRefused(f"cannot read {path}: {error.strerror}") from error
-        match = SHARD.fullmatch(path.name)
-        if not match or hashlib.sha256(data).hexdigest()[:16] != match[2]:
-            raise FileRefused(
-                f"{path} is damaged: its contents are not what was written; remove it and resume the run, and that "
-                "block alone is made again"
-            )
-        return gzip.decompress(data)
+        for number, path in sorted(self.shards().items()):
+            block = self.planned[number]
+            of = block.experiment
+            yield path, shards.read(path, self.seal, self.experiments[of], block, self.datasets[of])
 
     def check(self) -> None:
         """Read every shard once.
@@ -145,8 +162,8 @@ class Run:
         Raises:
             FileRefused: if one is damaged.
         """
-        for path in self.shards().values():
-            self.text(path)
+        for _ in self.texts():
+            pass
 
     def tables(self) -> Iterator[pd.DataFrame]:
         """The rows that are done, block by block, in the order of the blocks.
@@ -154,8 +171,8 @@ class Run:
         Raises:
             FileRefused: if a block is damaged.
         """
-        for _, path in sorted(self.shards().items()):
-            yield pd.read_csv(io.BytesIO(self.text(path)), dtype=COLUMNS)
+        for _, text in self.texts():
+            yield pd.read_csv(io.BytesIO(text), dtype=COLUMNS)
 
     def rows(self, columns: Sequence[str] = ()) -> pd.DataFrame:
         """The rows that are done, or some columns of them, in one table. Words are held once each (categories).
@@ -165,32 +182,8 @@ class Run:
         """
         wanted = list(columns) or list(COLUMNS)
         kinds = {name: "category" if COLUMNS[name] == "str" and name != "sample" else COLUMNS[name] for name in wanted}
-        texts = (self.text(path) for _, path in sorted(self.shards().items()))
-        stream = io.BufferedReader(_Joined(texts))
+        stream = io.BufferedReader(_Joined(text for _, text in self.texts()))
         return pd.read_csv(stream, dtype=kinds, usecols=wanted)[wanted]
-
-    def own_rows(self, columns: Sequence[str] = ()) -> pd.DataFrame:
-        """`rows`, for who shows them: only what is about the run's experiments. A run may have been made elsewhere.
-
-        Raises:
-            FileRefused: naming the first word that no experiment has.
-        """
-        rows = self.rows(columns)
-        experiments_say = {
-            "attack": {each.attack for each in self.experiments},
-            "options": {each.named_options() for each in self.experiments},
-            "targets": {each.targets for each in self.experiments},
-            "split": {each.split for each in self.experiments},
-            "crafted_on": {each.crafted_on for each in self.experiments},
-            "evaluated_on": {name for each in self.experiments for name in each.evaluated_on},
-            "dataset": set(DATASETS),
-        }
-        for column in experiments_say.keys() & set(rows):
-            if others := set(rows[column].cat.categories) - experiments_say[column]:
-                raise FileRefused(
-                    f"the rows of {self.folder} are not those of its experiments: {column} is {min(others)[:60]!r}"
-                )
-        return rows
 
     @contextmanager
     def writing(self, **session: Any) -> Iterator[None]:
@@ -199,33 +192,41 @@ class Run:
         Raises:
             FileRefused: if another process holds it, or the folder cannot be written.
         """
-        lock = FileLock(self.folder / LOCK)
+        lock = FileLock(self.folder / LOCK, mode=0o600)
         try:
             lock.acquire(timeout=0)
         except Timeout as error:
             raise FileRefused(f"another process is writing to the run {self.folder}; wait for it or stop it") from error
         except OSError as error:
             raise FileRefused(f"cannot write to {self.folder}: {error.strerror or error}") from error
-        began, before = _now(), set(os.listdir(self.folder / ROWS))
+        began, before = _now(), self._names()
         try:
             for path in (self.folder / ROWS).glob("*.part"):  # of a process that was killed
-                path.unlink()
+                with suppress(OSError):
+                    path.unlink()
             yield
         finally:
-            made = len(set(os.listdir(self.folder / ROWS)) - before)
+            made = len(self._names() - before)
             line = {"began": began, "ended": _now(), "blocks": made} | session | machine() | zoo.versions()
-            with suppress(OSError), (self.folder / SESSIONS).open("a") as file:  # a full disk refuses this too
-                file.write(json.dumps(line) + "\n")
+            note = json.dumps(line) + "\n"
+            with suppress(OSError), open(self.folder / SESSIONS, "ab", opener=places.owner_only) as file:
+                file.write(note.encode())  # a full disk refuses this too
             lock.release()
+
+    def _names(self) -> set[str]:
+        with suppress(OSError):
+            return set(os.listdir(self.folder / ROWS))
+        return set()
 
     def is_written(self) -> bool:
         """Whether a process holds the lock."""
-        lock = FileLock(self.folder / LOCK)
         try:
-            with lock.acquire(timeout=0):
+            with FileLock(self.folder / LOCK, mode=0o600).acquire(timeout=0):
                 return False
         except Timeout:
             return True
+        except OSError:  # nobody can write there
+            return False
 
 
 class _Joined(io.RawIOBase):
@@ -233,7 +234,7 @@ class _Joined(io.RawIOBase):
 
     def __init__(self, texts: Iterator[bytes]) -> None:
         self._texts = texts
-        self._rest = memoryview((",".join(COLUMNS) + "\n").encode())
+        self._rest = memoryview(shards.HEADER.encode())
 
     def readable(self) -> bool:
         """Yes."""
@@ -245,7 +246,7 @@ class _Joined(io.RawIOBase):
             text = next(self._texts, None)
             if text is None:
                 return 0
-            self._rest = memoryview(text)[text.index(b"\n") + 1 :]
+            self._rest = memoryview(text)[len(shards.HEADER) :]
         count = min(len(buffer), len(self._rest))
         buffer[:count], self._rest = self._rest[:count], self._rest[count:]
         return count
@@ -286,13 +287,13 @@ def create(
     id_ = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(8)}"
     path = Path(folder) if folder else home() / id_
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        places.make_folder(path)
         taken = any(path.iterdir())
     except OSError as error:
         raise FileRefused(f"cannot write to {path}: {error.strerror}") from error
     if taken:
         raise FileRefused(f"{path} is not empty; resume the run that is in it, or name another folder")
-    manifest = {
+    manifest: dict[str, Any] = {
         "format": FORMAT,
         "id": id_,
         "begun": _now(),
@@ -307,13 +308,14 @@ def create(
         "machine": machine(),
     }
     try:
-        (path / ROWS).mkdir()
+        (path / ROWS).mkdir(mode=0o700)
     except OSError as error:
         raise FileRefused(f"cannot write to {path}: {error.strerror}") from error
     if uploaded:
         data = _pack(uploaded)
         manifest["uploaded"] = hashlib.sha256(data).hexdigest()
         write_atomically(path / SAMPLES, data)
+    manifest["seal"] = seal(manifest)
     write_atomically(path / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
     return open_run(path)
 
@@ -329,7 +331,7 @@ def open_run(folder: str | Path) -> Run:
     if not (path / ROWS).is_dir():
         raise FileRefused(f"{path} has a manifest, but no folder {ROWS}: there is no run to go on with")
     try:
-        if manifest["format"] != FORMAT or manifest["block"] != BLOCK:
+        if manifest["format"] not in (FORMAT, BEFORE) or manifest["block"] != BLOCK:
             raise ValueError(
                 f"its format is {manifest['format']} with blocks of {manifest['block']}, not {FORMAT}, {BLOCK}"
             )
@@ -338,7 +340,10 @@ def open_run(folder: str | Path) -> Run:
         what = experiments.from_json(manifest["experiments"])
         if manifest["specification"] != specification(what):
             raise ValueError("its experiments have changed since the run was begun; restore them, or begin anew")
-        models = {name: str(entry["sha256"]) for name, entry in manifest["models"].items()}
+        sealed = "" if manifest["format"] == BEFORE else seal(manifest)
+        if sealed and manifest["seal"] != sealed:
+            raise ValueError("what it says has changed since the run was begun; restore it, or begin anew")
+        models = {str(name): str(entry["sha256"]) for name, entry in manifest["models"].items()}
         if {name for each in what for name in each.models} != set(models):
             raise ValueError("its models are not those of its experiments")
         model_folder = Path(manifest["model_folder"]) if manifest["model_folder"] else None
@@ -346,13 +351,29 @@ def open_run(folder: str | Path) -> Run:
         if manifest["uploaded"]:
             data = (path / SAMPLES).read_bytes()
             if hashlib.sha256(data).hexdigest() != manifest["uploaded"]:
-                raise ValueError(f"{SAMPLES} has changed since the run was begun")
+                raise ValueError(f"{SAMPLES} has changed since the run was begun; restore it, or begin anew")
             uploaded = _unpack(data)
-        return Run(path, str(manifest["id"]), str(manifest["command"]), what, models, model_folder, uploaded)
+        there = len(uploaded.names) if uploaded else 0
+        if any(each.split == UPLOADED and each.stop > there for each in what):
+            raise ValueError(f"its experiments are on more than the {there} samples of {SAMPLES}")
+        return Run(path, str(manifest["id"]), str(manifest["command"]), what, models, model_folder, uploaded, sealed)
     except OSError as error:
-        raise FileRefused(f"cannot read {path / SAMPLES}: {error.strerror}") from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise FileRefused(f"{path / MANIFEST} is malformed or of another version: {error}") from error
+        raise FileRefused(f"cannot read {path / SAMPLES}: {error.strerror}; restore it, or begin anew") from error
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        reason = f"it has no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
+        raise FileRefused(f"{path / MANIFEST} is malformed or of another version: {reason}") from error
+
+
+def seal(manifest: Mapping[str, Any]) -> str:
+    """The SHA-256 of all that a manifest says but where the models are: they may be moved, and have their own."""
+    said = {name: value for name, value in manifest.items() if name not in ("seal", "model_folder")}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def _dataset(model: str, folder: Path | None) -> str:
+    """The set of a model, which its id begins with."""
+    known = [name for name in DATASETS if model.removeprefix(zoo.OWN).startswith(f"{name}-")]
+    return max(known, key=len) if known else zoo.card(model, folder).dataset
 
 
 def specification(what: Sequence[Experiment]) -> str:
@@ -368,16 +389,13 @@ def find(id_: str) -> Run:
     """
     if not ID.fullmatch(id_) or not (home() / id_).is_dir():
         raise FileRefused("there is no such run")
-    run = open_run(home() / id_)
-    if run.id != id_:  # a folder that was renamed, or made elsewhere
-        raise FileRefused(f"the run {id_} says that it is another one, {run.id}; give its folder that name")
-    return run
+    return replace(open_run(home() / id_), id=id_)  # a copy of a run under another name is another run
 
 
 def mark(run: Run) -> None:
     """Make a run one of the app's, which `prune` deletes some day."""
     with suppress(OSError):
-        (run.folder / APP).touch()
+        (run.folder / APP).touch(mode=0o600)
 
 
 def seen(run: Run) -> None:
@@ -405,8 +423,10 @@ def prune(*, days: float, newest: int, keep: Container[str] = ()) -> None:
 
 def remove(folder: Path) -> None:
     """Delete a run, unless a process is writing to it."""
-    with suppress(Timeout, OSError), FileLock(folder / LOCK).acquire(timeout=0):
-        shutil.rmtree(folder, ignore_errors=True)
+    with suppress(Timeout, OSError):
+        with FileLock(folder / LOCK, mode=0o600).acquire(timeout=0):
+            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)  # Windows deletes no lock that is held
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -429,15 +449,18 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes, *, private: bool = True) -> None:
     """Write a file so that it is there as a whole, on the disk, or not at all.
+
+    Args:
+        private: for its owner alone (mode 0600 on POSIX).
 
     Raises:
         FileRefused: if the disk refuses.
     """
     part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
-        with part.open("xb") as file:
+        with open(part, "xb", opener=places.owner_only if private else None) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -460,9 +483,17 @@ def _pack(samples: Samples) -> bytes:
 
 
 def _unpack(data: bytes) -> Samples:
-    with np.load(io.BytesIO(data), allow_pickle=False) as file:
-        images, labels = torch.from_numpy(file["images"]), torch.from_numpy(file["labels"])
-        return Samples(images, labels, tuple(str(name) for name in file["names"]))
+    """What `_pack` made.
+
+    Raises:
+        ValueError: if it is not that.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            images, labels = torch.from_numpy(file["images"]), torch.from_numpy(file["labels"])
+            return Samples(images, labels, tuple(str(name) for name in file["names"]))
+    except (OSError, EOFError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{SAMPLES} cannot be read: {error}") from error
 
 
 def _now() -> str:

@@ -180,9 +180,10 @@ def save(entry: ModelCard, network: nn.Module, folder: str | Path) -> ModelCard:
     all_cards = sorted((others | {entry.id: entry}).values(), key=lambda each: each.id)
     manifest = json.dumps({"models": [cards.write(each) for each in all_cards]}, indent=2) + "\n"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / entry.file, payload)
-        _write(folder / MANIFEST, manifest.encode())
+        private = _is_users(folder)
+        places.make_folder(folder, private=private)
+        _write(folder / entry.file, payload, private)
+        _write(folder / MANIFEST, manifest.encode(), private)
     except OSError as error:
         raise FileRefused(f"cannot write the model to {folder}: {error.strerror}") from error
     return entry
@@ -222,10 +223,18 @@ def _fill(network: nn.Module, path: Path, sha256: str) -> None:
         raise FileRefused(f"the weights {path} do not fit the network: {' '.join(str(error).split())[:200]}") from error
 
 
-def _write(path: Path, payload: bytes) -> None:
+def _is_users(folder: Path) -> bool:
+    """Whether what is in a folder of models is for its owner alone: the folder of their own ones is."""
+    home = places.home().resolve()
+    return folder.resolve() == own_folder().resolve() or home in (folder.resolve(), *folder.resolve().parents)
+
+
+def _write(path: Path, payload: bytes, private: bool) -> None:
     """Replace a file as a whole: a reader sees the old or the new one."""
     temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(payload)
+    temporary.unlink(missing_ok=True)  # of a process that was killed
+    with open(temporary, "xb", opener=places.owner_only if private else None) as file:
+        file.write(payload)
     os.replace(temporary, path)
 
 

@@ -106,6 +106,47 @@ def test_a_killed_run_resumes_to_the_same_rows_and_leaves_no_workers_behind(tmp_
     pd.testing.assert_frame_equal(rows(run), undisturbed)
 
 
+PRESSING = """
+import os, signal, sys
+from kerckhoffs.evaluation import engines, runs
+
+def press(work):
+    def and_press(*arguments):
+        done = work(*arguments)
+        os.killpg(0, signal.SIGINT)  # as a terminal does: to its workers too, which are still importing
+        return done
+    return and_press
+
+if __name__ == "__main__":
+    if sys.argv[2] == "while they are started":
+        engines.ProcessPoolExecutor.submit = press(engines.ProcessPoolExecutor.submit)
+    else:
+        engines.as_completed = press(engines.as_completed)
+    try:
+        engines.execute(runs.open_run(sys.argv[1]), workers=2)
+    except KeyboardInterrupt:
+        print("stopped")
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs groups of processes")
+@pytest.mark.parametrize("moment", ["while they are started", "while they import"])
+def test_ctrl_c_while_workers_start_is_no_traceback_of_theirs(tmp_path, moment):
+    run = begin(tmp_path / "run")
+    script = tmp_path / "script.py"
+    script.write_text(PRESSING)
+    done = subprocess.run(
+        [sys.executable, str(script), str(run.folder), moment],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+    )
+    assert (done.stdout, done.stderr) == ("stopped\n", "")
+    with runs.open_run(run.folder).writing():
+        pass  # nobody holds it any more
+
+
 def test_what_is_done_is_not_made_again(tmp_path):
     run = begin(tmp_path / "run")
     worker = Worker(Task(run.experiments, run.models, None, None))

@@ -24,13 +24,13 @@ Figures = dict[str, Callable[[], go.Figure]]
 @st.cache_resource(max_entries=4, show_spinner=False)
 def rows(_run: Run, run_id: str, shards: int) -> pd.DataFrame:
     """The rows of the first so many shards that were done; shared, so nobody may write into them."""
-    return _run.own_rows()
+    return _run.rows()
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def summary(_run: Run, run_id: str, shards: int) -> pd.DataFrame:
     """The summary of what is done."""
-    return summaries.summarise(_run.own_rows(summaries.NEEDED))
+    return summaries.summarise(_run.rows(summaries.NEEDED))
 
 
 def results(run: Run, status: Status) -> None:
@@ -121,7 +121,7 @@ def downloads(run: Run, counted: pd.DataFrame, draw: Callable[[], Figures]) -> N
     """Files of the run, each made when its button is pressed."""
     name = f"kerckhoffs-{run.id[:15]}"
     files: tuple[tuple[str, Callable[[], str], str, str], ...] = (
-        ("Rows (.csv)", lambda: csv(run.own_rows()), f"{name}-rows.csv", "text/csv"),
+        ("Rows (.csv)", lambda: csv(run.rows()), f"{name}-rows.csv", "text/csv"),
         ("Summary (.csv)", lambda: csv(counted), f"{name}-summary.csv", "text/csv"),
         ("Manifest (.json)", lambda: (run.folder / MANIFEST).read_text(), f"{name}.json", "application/json"),
         (

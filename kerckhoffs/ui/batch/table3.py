@@ -127,7 +127,7 @@ def is_table3(experiments: Sequence[Experiment]) -> bool:
 @st.cache_data(max_entries=32, show_spinner=False)
 def compared(_run: Run, run_id: str, shards: int) -> pd.DataFrame:
     """What is done of a run, beside the paper."""
-    return table3.compare(_run.own_rows(summaries.NEEDED))
+    return table3.compare(_run.rows(summaries.NEEDED))
 
 
 def results(run: Run, status: Status) -> None:
