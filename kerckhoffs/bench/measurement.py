@@ -233,13 +233,11 @@ def _row(result: Result) -> dict[str, Any]:
     return row | {"peak_mib": result.peak_mib, "error": result.error}
 
 
-def summary(results: Iterable[Result]) -> str:
-    """The table for people, with a line for the settings of each contestant, and one for each error."""
+def report(results: Iterable[Result]) -> "pd.DataFrame":
+    """The table for people, seconds and calls an example."""
     import pandas as pd
 
     rows = table(results)
-    if rows.empty:
-        return "nothing was measured"
     shown = pd.DataFrame({"attack": rows["attack"], "success %": 100 * rows["success"]})
     for norm in NORMS:
         shown[f"median {norm}"] = rows[f"median_{norm}"]
@@ -249,12 +247,27 @@ def summary(results: Iterable[Result]) -> str:
         rows[["seconds", "cpu_seconds", "gradients", "forwards"]].rename(columns={"cpu_seconds": "cpu s"})
     )
     shown["peak MiB"] = rows["peak_mib"].round()
-    lines = [shown.to_string(index=False, na_rep="-", float_format="{:.4g}".format)]
-    for _, row in rows.iterrows():
-        lines.append(f"{row['attack']}: {row['library']}, {row['settings']}")
-        if row["error"]:
-            lines.append(f"{row['attack']}: ERROR, nothing can be said of it: {row['error']}")
-    return "\n".join(lines)
+    return shown
+
+
+def notes(results: Iterable[Result]) -> list[str]:
+    """A line for the settings of each contestant, and one for each error."""
+    lines = []
+    for result in results:
+        name = result.contestant.name
+        lines.append(f"{name}: {result.contestant.library}, {result.contestant.settings}")
+        if result.error:
+            lines.append(f"{name}: ERROR, nothing can be said of it: {result.error}")
+    return lines
+
+
+def summary(results: Iterable[Result]) -> str:
+    """The report as text, and below it the notes."""
+    results = list(results)
+    if not results:
+        return "nothing was measured"
+    text = report(results).to_string(index=False, na_rep="-", float_format="{:.4g}".format)
+    return "\n".join([text, *notes(results)])
 
 
 def security_curve(results: Iterable[Result]) -> "pd.DataFrame":

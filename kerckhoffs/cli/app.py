@@ -1,4 +1,4 @@
-"""The command line: kerckhoffs app | train | evaluate | table3 | key | bench, also as python -m kerckhoffs.
+"""The command line: kerckhoffs app | train | evaluate | runs | table3 | key | bench, also as python -m kerckhoffs.
 
 Bad arguments end with status 2 and one line. A command reads its options, calls one function and prints. To add one,
 write its file and its line here.
@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 
 from kerckhoffs.cli.bench import bench_command
 from kerckhoffs.cli.keys import key_app
+from kerckhoffs.cli.listing import runs_app
 from kerckhoffs.cli.runs import evaluate_command, table3_command
 from kerckhoffs.cli.serve import app_command
 from kerckhoffs.cli.train import train_command
@@ -25,6 +26,7 @@ app.add_typer(key_app, name="key")
 app.command("app")(app_command)
 app.command("train")(train_command)
 app.command("evaluate")(evaluate_command)
+app.add_typer(runs_app, name="runs")
 app.command("table3")(table3_command)
 app.command("bench")(bench_command)
 

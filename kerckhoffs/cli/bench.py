@@ -12,7 +12,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from kerckhoffs import bench, data, zoo
 from kerckhoffs.bench import contestants
 from kerckhoffs.cli.runs import check_file, listed
-from kerckhoffs.evaluation import runs
+from kerckhoffs.cli.show import Markdown, show
+from kerckhoffs.evaluation import runs, tables
 from kerckhoffs.evaluation.machine import machine
 
 
@@ -36,6 +37,7 @@ def bench_command(
     csv: Annotated[Path | None, typer.Option(help="File for the table.")] = None,
     curve: Annotated[Path | None, typer.Option(help="CSV file for the security curves.")] = None,
     plot: Annotated[Path | None, typer.Option(help="HTML file for the security curves.")] = None,
+    markdown: Markdown = False,
 ) -> int:
     """Measure attacks side by side on the same images. Ctrl-C keeps what is done.
 
@@ -66,11 +68,20 @@ def bench_command(
                 bar.advance(task)
         except KeyboardInterrupt:
             print("stopped; what was measured before:", file=sys.stderr)
-    print(bench.summary(results))
+    if results:
+        full = bench.report(results)
+        full = (
+            full.astype(object)
+            .where(full.notna(), "-")
+            .map(lambda cell: f"{cell:.4g}" if isinstance(cell, float) else cell)
+        )
+        brief = full[["attack", "of", "success %", "mean", "seconds", "gradients", "forwards"]]
+        show(full, brief, markdown=markdown, more="All columns: --markdown, or --csv FILE.")
+    print("\n".join(bench.notes(results)) or "nothing was measured")
     if csv:
-        runs.write_atomically(csv, bench.table(results, **conditions).to_csv(index=False).encode())
+        runs.write_atomically(csv, tables.csv(bench.table(results, **conditions)), private=False)
     if curve:
-        runs.write_atomically(curve, bench.security_curve(results).to_csv(index=False).encode())
+        runs.write_atomically(curve, tables.csv(bench.security_curve(results)), private=False)
     if plot:
         from kerckhoffs.plots import charts  # slow
 

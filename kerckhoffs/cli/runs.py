@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,9 +15,11 @@ from rich.progress import Progress as Bar
 
 from kerckhoffs import data, zoo
 from kerckhoffs.bench import contestants
-from kerckhoffs.checks import FileRefused, check_choice
+from kerckhoffs.checks import check_choice
+from kerckhoffs.cli.show import Markdown
+from kerckhoffs.cli.show import show as show_table
 from kerckhoffs.data.uploads import read_zip
-from kerckhoffs.evaluation import engines, experiments, runs, summaries, table3
+from kerckhoffs.evaluation import engines, experiments, listing, runs, summaries, table3, tables
 from kerckhoffs.evaluation.engines import Progress
 from kerckhoffs.evaluation.examples import Samples
 from kerckhoffs.evaluation.experiments import UPLOADED
@@ -27,6 +30,9 @@ Resume = Annotated[Path | None, typer.Option(help="Go on with the run in this fo
 Workers = Annotated[int, typer.Option(help="Processes, each on one core.")]
 Engine = Annotated[str, typer.Option(help=f"Who works: {', '.join(engines.ENGINES)}.")]
 Address = Annotated[str | None, typer.Option(help="Of a Ray cluster; a Ray of this machine by default.")]
+Like = Annotated[
+    str | None, typer.Option(help="Begin the same as this run anew: its id in your data folder, or its folder.")
+]
 Csv = Annotated[Path | None, typer.Option(help="File for all rows, .csv or .csv.gz.")]
 
 
@@ -47,10 +53,12 @@ def evaluate_command(
     models: Annotated[Path | None, typer.Option(help="Folder of models; the shipped ones by default.")] = None,
     out: Out = None,
     resume: Resume = None,
+    like: Like = None,
     workers: Workers = 1,
     engine: Engine = "local",
     address: Address = None,
     csv: Csv = None,
+    markdown: Markdown = False,
 ) -> int:
     """Make adversarial examples on some models and show them to others. Ctrl-C leaves a run that can be resumed.
 
@@ -60,10 +68,23 @@ def evaluate_command(
     """
     engines.check(engine, workers)
     _check_csv(csv, out)
-    grid = (attack, crafted_on, evaluated_on, targets, seed, zip_, models, out, stop)
+    finish = partial(_finish, workers=workers, engine=engine, address=address, csv=csv, report=_summary, full=markdown)
+    grid = (attack, crafted_on, evaluated_on, targets, seed, zip_, models, stop, start or None)
     if resume:
-        _alone(*grid, start or None, None if split == "test" else split)
-        return _finish(runs.open_run(resume), workers, engine, address, csv, _summary)
+        _alone("--resume goes on with", *grid, out, like, None if split == "test" else split)
+        return finish(runs.open_run(resume))
+    if like:
+        _alone("--like begins anew", *grid, None if split == "test" else split)
+        same = listing.named(like)
+        _ = same.cards  # refuses models that have changed: it would not be the same
+        run = runs.create(
+            same.experiments,
+            command=_command(),
+            folder=out,
+            model_folder=same.model_folder,
+            uploaded=same.uploaded,
+        )
+        return finish(run)
     named = [contestants.read(spec) for spec in listed(attack)]
     crafters, judges = listed(crafted_on), listed(evaluated_on)
     for name, values in (("--attack", named), ("--crafted-on", crafters), ("--evaluated-on", judges)):
@@ -89,8 +110,7 @@ def evaluate_command(
     )
     for name, rule in experiments.left_out([name for name, _ in named], listed(targets)):
         print(f"left out: {name} with the targets {rule}: it cannot aim", file=sys.stderr)
-    run = runs.create(what, command=_command(), folder=out, model_folder=models, uploaded=uploaded)
-    return _finish(run, workers, engine, address, csv, _summary)
+    return finish(runs.create(what, command=_command(), folder=out, model_folder=models, uploaded=uploaded))
 
 
 def table3_command(
@@ -109,20 +129,22 @@ def table3_command(
     engine: Engine = "local",
     address: Address = None,
     csv: Csv = None,
+    markdown: Markdown = False,
 ) -> int:
     """Make the paper's Table 3 again and set it beside the paper's figures. Ctrl-C leaves a run that can be resumed."""
     engines.check(engine, workers)
     _check_csv(csv, out)
+    finish = partial(_finish, workers=workers, engine=engine, address=address, csv=csv, report=_table3, full=markdown)
     if resume:
-        _alone(rows, out)
-        return _finish(runs.open_run(resume), workers, engine, address, csv, _table3)
+        _alone("--resume goes on with", rows, out)
+        return finish(runs.open_run(resume))
     chosen = list(dict.fromkeys(listed(rows))) or list(table3.ROWS)
     if any(table3.ROWS[row].attack == "fgsm" for row in chosen if row in table3.ROWS):
         print(
             "looking for the epsilon at which FGSM's error on the classical classifier is the paper's", file=sys.stderr
         )
     what = table3.plan(chosen, targets=targets, seed=seed, samples=samples, thorough=thorough)
-    return _finish(runs.create(what, command=_command(), folder=out), workers, engine, address, csv, _table3)
+    return finish(runs.create(what, command=_command(), folder=out))
 
 
 def check_file(path: Path) -> None:
@@ -144,9 +166,9 @@ def _check_csv(csv: Path | None, out: Path | None) -> None:
         check_file(csv)
 
 
-def _alone(*others: object) -> None:
+def _alone(what: str, *others: object) -> None:
     if any(other is not None for other in others):
-        raise ValueError("--resume goes on with what the run's manifest says: leave out what is to be evaluated")
+        raise ValueError(f"{what} what the run's manifest says: leave out what is to be evaluated")
 
 
 def listed(values: list[str] | None) -> list[str]:
@@ -165,10 +187,12 @@ def _read_zip(path: Path, dataset: str) -> Samples:
     return Samples(found.images, found.labels, found.names)
 
 
-Report = Callable[[Run], pd.DataFrame]
+Report = Callable[[Run], tuple[pd.DataFrame, pd.DataFrame]]  # for people: all, and what matters most
 
 
-def _finish(run: Run, workers: int, engine: str, address: str | None, csv: Path | None, report: Report) -> int:
+def _finish(
+    run: Run, *, workers: int, engine: str, address: str | None, csv: Path | None, report: Report, full: bool
+) -> int:
     """Do what is left of a run, with a bar; then write and print its report. Returns the exit status."""
     print(f"run {run.folder}", file=sys.stderr)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -188,43 +212,27 @@ def _finish(run: Run, workers: int, engine: str, address: str | None, csv: Path 
     except RuntimeError as error:
         print(f"error: {error}; what is done is kept: --resume {shlex.quote(str(run.folder))}", file=sys.stderr)
         return 1
-    shown = report(run)
-    text = summaries.markdown(shown)
-    runs.write_atomically(run.folder / "report.md", (f"    {run.command}\n\n" + text).encode())
-    print(text)
+    shown, brief = report(run)
+    text = f"    {run.command}\n\n{summaries.markdown(shown)}"
+    runs.write_atomically(run.folder / "report.md", text.encode(errors="backslashreplace"))
+    show_table(shown, brief, markdown=full, more=f"All columns: --markdown, or {run.folder / 'report.md'}.")
     if csv:
-        export(run, csv)
+        tables.export(run.tables(), csv)
     return 0
 
 
-def _summary(run: Run) -> pd.DataFrame:
+def _summary(run: Run) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Write the summary as CSV and JSON; returns it for people."""
-    return summaries.report(_write(run, summaries.summarise(run.rows(summaries.NEEDED))))
+    counted = _write(run, summaries.summarise(run.rows(summaries.NEEDED)))
+    return summaries.report(counted), summaries.brief(counted)
 
 
-def _table3(run: Run) -> pd.DataFrame:
-    return table3.report(_write(run, table3.compare(run.rows(summaries.NEEDED))))
+def _table3(run: Run) -> tuple[pd.DataFrame, pd.DataFrame]:
+    lines = _write(run, table3.compare(run.rows(summaries.NEEDED)))
+    return table3.report(lines), table3.brief(lines)
 
 
 def _write(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
-    runs.write_atomically(run.folder / "summary.csv", summary.to_csv(index=False).encode())
+    runs.write_atomically(run.folder / "summary.csv", tables.csv(summary))
     runs.write_atomically(run.folder / "summary.json", summary.to_json(orient="records", indent=1).encode())
     return summary
-
-
-def export(run: Run, path: Path) -> None:
-    """All rows of a run in one CSV file, compressed if its name says so; a block in memory at a time.
-
-    Raises:
-        FileRefused: if the disk refuses.
-    """
-    part = path.with_name(f"{path.name}.part")
-    compression = "gzip" if path.suffix == ".gz" else None
-    try:
-        part.unlink(missing_ok=True)
-        for number, rows in enumerate(run.tables()):
-            rows.to_csv(part, index=False, mode="a", header=number == 0, compression=compression)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise FileRefused(f"cannot write {path}: {error.strerror}") from error

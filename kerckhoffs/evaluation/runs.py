@@ -119,7 +119,9 @@ class Run:
         try:
             paths = sorted((self.folder / ROWS).iterdir())
         except OSError as error:
-            raise FileRefused(f"cannot read {self.folder / ROWS}: {error.strerror}") from error
+            raise FileRefused(
+                f"cannot read {self.folder / ROWS}: {error.strerror}; restore it, or begin anew"
+            ) from error
         for path in paths:
             number = shards.number(path)
             if number is None:
@@ -198,7 +200,8 @@ class Run:
         except Timeout as error:
             raise FileRefused(f"another process is writing to the run {self.folder}; wait for it or stop it") from error
         except OSError as error:
-            raise FileRefused(f"cannot write to {self.folder}: {error.strerror or error}") from error
+            path, reason = self.folder / LOCK, error.strerror or error
+            raise FileRefused(f"cannot write to {path}: {reason}; remove it, or make the folder writable") from error
         began, before = _now(), self._names()
         try:
             for path in (self.folder / ROWS).glob("*.part"):  # of a process that was killed
@@ -329,7 +332,9 @@ def open_run(folder: str | Path) -> Run:
     path = Path(folder)
     manifest = read_manifest(path)
     if not (path / ROWS).is_dir():
-        raise FileRefused(f"{path} has a manifest, but no folder {ROWS}: there is no run to go on with")
+        raise FileRefused(
+            f"{path} has a manifest, but no folder {ROWS}: there is no run to go on with; restore it, or begin anew"
+        )
     try:
         if manifest["format"] not in (FORMAT, BEFORE) or manifest["block"] != BLOCK:
             raise ValueError(
@@ -339,10 +344,10 @@ def open_run(folder: str | Path) -> Run:
             raise ValueError(f"{str(manifest['id'])[:60]!r} is no id of a run")
         what = experiments.from_json(manifest["experiments"])
         if manifest["specification"] != specification(what):
-            raise ValueError("its experiments have changed since the run was begun; restore them, or begin anew")
+            raise ValueError("its experiments have changed since the run was begun")
         sealed = "" if manifest["format"] == BEFORE else seal(manifest)
         if sealed and manifest["seal"] != sealed:
-            raise ValueError("what it says has changed since the run was begun; restore it, or begin anew")
+            raise ValueError("what it says has changed since the run was begun")
         models = {str(name): str(entry["sha256"]) for name, entry in manifest["models"].items()}
         if {name for each in what for name in each.models} != set(models):
             raise ValueError("its models are not those of its experiments")
@@ -351,7 +356,7 @@ def open_run(folder: str | Path) -> Run:
         if manifest["uploaded"]:
             data = (path / SAMPLES).read_bytes()
             if hashlib.sha256(data).hexdigest() != manifest["uploaded"]:
-                raise ValueError(f"{SAMPLES} has changed since the run was begun; restore it, or begin anew")
+                raise ValueError(f"{SAMPLES} has changed since the run was begun")
             uploaded = _unpack(data)
         there = len(uploaded.names) if uploaded else 0
         if any(each.split == UPLOADED and each.stop > there for each in what):
@@ -361,7 +366,9 @@ def open_run(folder: str | Path) -> Run:
         raise FileRefused(f"cannot read {path / SAMPLES}: {error.strerror}; restore it, or begin anew") from error
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         reason = f"it has no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
-        raise FileRefused(f"{path / MANIFEST} is malformed or of another version: {reason}") from error
+        raise FileRefused(
+            f"{path / MANIFEST} is malformed or of another version: {reason}; restore it, or begin anew"
+        ) from error
 
 
 def seal(manifest: Mapping[str, Any]) -> str:
@@ -439,13 +446,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads(path.read_bytes())
     except FileNotFoundError as error:
-        raise FileRefused(f"there is no run in {folder}: {MANIFEST} is missing") from error
+        raise FileRefused(f"there is no run in {folder}: {MANIFEST} is missing; name the folder of a run") from error
     except OSError as error:
-        raise FileRefused(f"cannot read {path}: {error.strerror}") from error
+        raise FileRefused(f"cannot read {path}: {error.strerror}; restore it, or begin anew") from error
     except (ValueError, RecursionError) as error:
-        raise FileRefused(f"{path} is malformed: {error}") from error
+        raise FileRefused(f"{path} is malformed: {error}; restore it, or begin anew") from error
     if not isinstance(manifest, dict):
-        raise FileRefused(f"{path} is malformed: it is no object")
+        raise FileRefused(f"{path} is malformed: it is no object; restore it, or begin anew")
     return manifest
 
 

@@ -4,7 +4,9 @@ The words are those of the paper and of design: a clean error is the share that 
 share that is wrong after, over all samples; attack success is the share turned wrong among those that were right.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -128,3 +130,22 @@ def report(summary: pd.DataFrame) -> pd.DataFrame:
     for norm in ("l0", "l2", "linf"):
         shown[f"median {norm}"] = [f"{size:.4g}" for size in summary[f"median_{norm}"]]
     return shown
+
+
+def brief(summary: pd.DataFrame) -> pd.DataFrame:
+    """The columns of a report that matter most, for where there is little room."""
+    shown = pd.DataFrame({"attack": [attack_words(line, summary) for line in summary.to_dict("records")]})
+    shown["crafted on"] = list(summary["crafted_on"])
+    shown["evaluated on"] = list(summary["evaluated_on"])
+    for title, name in (("attacked error %", "attacked_error"), ("attack success %", "attack_success")):
+        values = zip(summary[name], summary[f"{name}_low"], summary[f"{name}_high"], strict=True)
+        shown[title] = [percent(*each) for each in values]
+    return shown
+
+
+def attack_words(line: Mapping[str, Any], summary: pd.DataFrame) -> str:
+    """The attack of a line with its options, and its targets and seed where they tell lines apart."""
+    words = [str(line["attack"]), *(f"{name}={value}" for name, value in json.loads(line["options"]).items())]
+    words += [str(line["targets"])] * (line["targets"] != "untargeted")
+    words += [f"seed={line['seed']}"] * (summary["seed"].nunique() > 1)
+    return " ".join(words)

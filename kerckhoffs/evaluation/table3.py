@@ -233,3 +233,17 @@ def report(lines: pd.DataFrame) -> pd.DataFrame:
                 shown[f"paper: {kind} {what}"] = [f"{100 * value:.2f}" for value in lines[f"paper_{name}"]]
     shown["verdict"] = list(lines["verdict"])
     return shown
+
+
+def brief(lines: pd.DataFrame) -> pd.DataFrame:
+    """The columns of a report that matter most: attacked errors, crafted on the classical classifier."""
+    full = report(lines)
+    names = {
+        "row": "crafted on classical",
+        "classical attacked %": "evaluated on classical",
+        "keyed attacked %": "on keyed",
+        "paper: keyed attacked": "paper",
+        "control attacked %": "on control",
+        "verdict": "verdict",
+    }
+    return full[list(names)].rename(columns=names)

@@ -7,9 +7,10 @@ is looked for inside code, so whatever could mean anything stands there, with it
 
 import re
 
+from kerckhoffs.evaluation import tables
+
 LONGEST = 300  # characters that are shown of one text
 LONGEST_SENTENCE = 1000
-FORMULA = ("=", "+", "-", "@")  # what a cell begins with that a spreadsheet takes for a formula
 SIGNS = ("…", "·", "×", "–", "—", "ε")
 PLAIN = re.compile(r"[A-Za-z0-9]+(?:['’-][A-Za-z0-9]+)*|-?\d+(?:[.,]\d+)*[%°]?")
 NUMBERED = re.compile(r"\d+[.)]+")  # begins a list
@@ -65,5 +66,4 @@ def _quoted(words: list[str]) -> str:
 
 def cell(text: str) -> str:
     """A text for a table, which a person may save as CSV: never a formula there."""
-    shown = visible(text)
-    return f"'{shown}" if shown.lstrip().startswith(FORMULA) else shown
+    return str(tables.safe(visible(text)))

@@ -1,12 +1,21 @@
+import codecs
+import gzip
+import io
 import json
+import re
+import stat
+from contextlib import redirect_stdout
 
 import pandas as pd
 import pytest
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
 
 from kerckhoffs import cli
 from kerckhoffs.checks import FileRefused
-from kerckhoffs.cli import runs as cli_runs
-from kerckhoffs.evaluation import engines, runs
+from kerckhoffs.cli import show
+from kerckhoffs.evaluation import engines, listing, runs, tables
 from kerckhoffs.evaluation.engines import Task, Worker
 from kerckhoffs.evaluation.examples import COLUMNS
 
@@ -88,6 +97,9 @@ def test_a_worker_that_died_ends_with_one_line_and_keeps_what_is_done(tmp_path, 
         ([*GRID, "--csv=/nowhere/rows.csv"], "there is no folder /nowhere"),
         ([*GRID, "--resume=/nowhere"], "--resume goes on with what the run's manifest says"),
         (["--resume=/nowhere"], "there is no run in /nowhere"),
+        (["--like=/nowhere"], "there is no run /nowhere; name one of those that kerckhoffs runs lists"),
+        ([*GRID, "--like=/nowhere"], "--like begins anew what the run's manifest says: leave out what is to be"),
+        (["--resume=/nowhere", "--like=/nowhere"], "--resume goes on with what the run's manifest says"),
     ],
 )
 def test_bad_arguments_end_with_status_2_and_one_line(arguments, sentence, capsys, at_once):
@@ -158,4 +170,183 @@ def test_bad_tables_end_with_status_2_and_one_line(argument, sentence, capsys):
 def test_rows_that_cannot_be_exported_are_one_sentence(tmp_path, at_once):
     cli.main(["evaluate", *GRID, f"--out={tmp_path / 'run'}"])
     with pytest.raises(FileRefused, match=r"cannot write .*no-folder"):
-        cli_runs.export(runs.open_run(tmp_path / "run"), tmp_path / "no-folder" / "rows.csv")
+        tables.export(runs.open_run(tmp_path / "run").tables(), tmp_path / "no-folder" / "rows.csv")
+
+
+def test_exported_files_begin_with_a_mark_and_come_back_in_pandas(tmp_path, at_once):
+    for name in ("rows.csv", "rows.csv.gz"):
+        path = tmp_path / name
+        assert cli.main(["evaluate", *GRID, f"--out={tmp_path / name[:-3]}run", f"--csv={path}"]) == 0
+        data = gzip.decompress(path.read_bytes()) if name.endswith(".gz") else path.read_bytes()
+        assert data.startswith(codecs.BOM_UTF8)
+        assert list(pd.read_csv(path, dtype=COLUMNS).columns) == list(COLUMNS)
+    assert (tmp_path / "rows.run" / "summary.csv").read_bytes().startswith(codecs.BOM_UTF8)
+    assert stat.S_IMODE(path.stat().st_mode) & 0o044, "what is taken out is as any other file"
+
+
+# --- On a terminal
+
+
+class Terminal(io.StringIO):
+    """What is printed on a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def on_a_terminal(*arguments) -> str:
+    """What a command prints on a terminal of 80 columns."""
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(Terminal()) as screen:
+        patch.setenv("COLUMNS", "80")
+        patch.setenv("TERM", "dumb")
+        assert cli.main([*arguments]) == 0
+    return screen.getvalue()
+
+
+def test_a_table_fits_the_terminal_and_names_both_models(tmp_path, at_once):
+    lines = on_a_terminal("evaluate", *GRID, f"--out={tmp_path / 'run'}").splitlines()
+    drawn = lines[: next(number for number, line in enumerate(lines) if line.startswith("All columns"))]
+    assert max(len(line.rstrip()) for line in drawn) <= 80
+    words = " ".join(" ".join(drawn).split())
+    assert words.startswith("attack crafted on evaluated on attacked")
+    assert "mnist-table1-" in words
+    assert "epsilon=0.2" in words
+    assert "|" not in words
+
+
+def test_markdown_is_printed_on_a_terminal_where_it_is_asked_for(tmp_path, at_once):
+    said = on_a_terminal("evaluate", *GRID, f"--out={tmp_path / 'run'}", "--markdown")
+    assert said.startswith("| attack | options | targets | crafted on | evaluated on | examples |")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["table3", "--rows=mnist-cw_l2", "--samples=2"], ["bench", "--attacks=fgsm,bim", "--peers=none", "--images=2"]],
+)
+def test_the_other_tables_fit_the_terminal_too(command, tmp_path, at_once):
+    out = [f"--out={tmp_path / 'run'}"] * (command[0] == "table3")
+    lines = [line.rstrip() for line in on_a_terminal(*command, *out).splitlines()]
+    rule = next(number for number, line in enumerate(lines) if set(line.strip()) == {"─"})
+    end = next(number for number, line in enumerate(lines) if line.startswith("All columns"))
+    assert max(len(line) for line in lines[rule - 3 : end]) <= 80
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
+def test_any_table_fits_any_terminal(width):
+    cells = {f"column {number}": ["own/fashion-mnist-table1-surrogate", "12.3 (10.4 to 14.5)"] for number in range(5)}
+    console = Console(width=width, file=io.StringIO(), force_terminal=True)
+    console.print(show.fitted(pd.DataFrame(cells), console))
+    drawn = console.file.getvalue()
+    assert max(cell_len(line) for line in Text.from_ansi(drawn).plain.splitlines()) <= width
+
+
+# --- The list
+
+
+def test_runs_are_listed_newest_first_with_what_they_are_and_how_far(capsys, monkeypatch, at_once):
+    assert cli.main(["runs"]) == 0
+    assert capsys.readouterr().out == "there are no runs in your data folder yet\n"
+    assert cli.main(["evaluate", *GRID]) == 0
+    first = runs.home().iterdir().__next__()
+    older = first.rename(first.with_name("20200101-000000-0123456789abcdef"))
+    manifest = runs.read_manifest(older) | {"begun": "2020-01-01T00:00:00+00:00"}
+    (older / runs.MANIFEST).write_text(json.dumps(manifest | {"seal": runs.seal(manifest)}))
+    for path in (older / runs.ROWS).iterdir():
+        path.unlink()
+    assert cli.main(["evaluate", *GRID]) == 0
+    damaged = runs.home() / "20190101-000000-0123456789abcdef"
+    damaged.mkdir()
+    capsys.readouterr()
+    new, old, bad = listing.listed()
+    assert (new.state, new.done, new.total) == ("finished", 5, 5)
+    assert (old.state, old.done, old.total, old.id) == ("stopped", 0, 5, older.name)
+    assert (bad.state, bad.id) == ("damaged", damaged.name)
+    assert (new.attacks, new.crafted_on, new.evaluated_on) == (("fgsm",), (CLASSICAL,), (CLASSICAL, KEYED))
+    with runs.open_run(older).writing():
+        assert listing.listed()[1].state == "being written"
+    assert cli.main(["runs"]) == 0
+    said = capsys.readouterr().out
+    assert said.index(new.id) < said.index(older.name) < said.index(damaged.name)
+    assert "finished, 5 of 5 examples" in said
+    assert "manifest.json is missing" in said
+
+
+def test_a_run_is_shown_by_its_id_and_by_its_folder(tmp_path, capsys, at_once):
+    assert cli.main(["evaluate", *GRID]) == 0
+    report = capsys.readouterr().out
+    [run] = listing.listed()
+    for name in (run.id, str(run.folder)):
+        assert cli.main(["runs", "show", name]) == 0
+        assert report.strip() in capsys.readouterr().out
+    empty = runs.create(runs.open_run(run.folder).experiments, command="", folder=tmp_path / "empty")
+    assert cli.main(["runs", "show", str(empty.folder)]) == 0
+    assert "there are no rows yet; go on with: kerckhoffs evaluate --resume" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["nothing", "20200101-000000-0123456789abcdef", ".", "../x"])
+def test_a_run_that_is_none_ends_with_status_2_and_one_line(name, capsys):
+    assert cli.main(["runs", "show", name]) == 2
+    assert re.fullmatch(r"error: there is no run [^\n]*\n", capsys.readouterr().err)
+
+
+def test_the_same_again_is_a_new_run_of_the_same_specification(tmp_path, at_once):
+    assert cli.main(["evaluate", *GRID]) == 0
+    [run] = listing.listed()
+    assert cli.main(["evaluate", f"--like={run.id}", f"--out={tmp_path / 'again'}"]) == 0
+    first, again = runs.open_run(run.folder), runs.open_run(tmp_path / "again")
+    assert again.experiments == first.experiments
+    assert again.id != first.id
+    pd.testing.assert_frame_equal(again.rows().drop(columns="seconds"), first.rows().drop(columns="seconds"))
+
+
+@pytest.mark.parametrize("command", [["evaluate", *GRID], ["table3", "--rows=mnist-fgsm", "--samples=2"]])
+def test_ctrl_c_before_there_is_a_run_is_no_traceback(command, monkeypatch, capsys):
+    def pressed(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "create", pressed)
+    assert cli.main(command) == 130
+    assert "Traceback" not in capsys.readouterr().err
+
+
+# --- Damage, through the command line
+
+
+def renamed(folder):
+    [path] = (folder / runs.ROWS).iterdir()
+    path.rename(path.with_name(path.name.replace("000000-", "000001-")))
+
+
+def cut(folder):
+    [path] = (folder / runs.ROWS).iterdir()
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def shrunk(folder):
+    path = folder / runs.MANIFEST
+    path.write_text(path.read_text().replace('"stop": 5', '"stop": 4'))
+
+
+def truncated(folder):
+    path = folder / runs.MANIFEST
+    path.write_bytes(path.read_bytes()[:200])
+
+
+def a_folder(folder):
+    [path] = (folder / runs.ROWS).iterdir()
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("injury", [renamed, cut, shrunk, truncated, a_folder])
+@pytest.mark.parametrize("command", [["evaluate", "--resume"], ["table3", "--resume"], ["runs", "show"]])
+def test_a_damaged_run_ends_with_status_2_and_one_line(injury, command, tmp_path, capsys, monkeypatch, at_once):
+    folder = tmp_path / "run"
+    assert cli.main(["evaluate", *GRID, f"--out={folder}"]) == 0
+    monkeypatch.undo()  # the engine itself reads the run
+    monkeypatch.setenv("KERCKHOFFS_HOME", str(tmp_path / "home"))
+    injury(folder)
+    capsys.readouterr()
+    assert cli.main([*command, str(folder)]) == 2
+    [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert str(folder) in line

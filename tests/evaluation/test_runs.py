@@ -1,6 +1,8 @@
+import gzip
 import json
 import os
 import shutil
+import stat
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 
 from kerckhoffs import zoo
 from kerckhoffs.checks import FileRefused
-from kerckhoffs.evaluation import engines, experiments, runs
+from kerckhoffs.evaluation import engines, experiments, runs, shards
 from kerckhoffs.evaluation.examples import COLUMNS, Samples
 from kerckhoffs.evaluation.experiments import BLOCK
 from kerckhoffs.zoo import networks
@@ -29,15 +31,29 @@ def begin(folder: Path, **changes) -> runs.Run:
     return runs.create(what, command="a command", folder=folder, **changes)
 
 
-def table(block, seed: int = 0) -> pd.DataFrame:
+def table(block, seed: int = 0, what=None) -> pd.DataFrame:
     """Rows that a block might have."""
+    what = what or experiments.grid([("fgsm", {})], [CLASSICAL], [CLASSICAL, KEYED], stop=COUNT)[0]
     draw = np.random.default_rng(seed)
-    count = block.examples * 2
+    judges = len(what.evaluated_on)
+    count = block.examples * judges
     numbers = {name: draw.integers(0, 9, count) for name, kind in COLUMNS.items() if kind != "str"}
     words = {
         name: draw.choice(["a b", "c", '{"x": 0.3, "y": "z"}'], count) for name in COLUMNS if COLUMNS[name] == "str"
     }
-    return pd.DataFrame(numbers | words)[list(COLUMNS)].astype(COLUMNS)
+    of_the_block = {
+        "dataset": "mnist",
+        "split": what.split,
+        "index": np.repeat(np.arange(block.start, block.stop), count // (block.stop - block.start)),
+        "target": None,
+        "targets": what.targets,
+        "seed": what.seed,
+        "attack": what.attack,
+        "options": what.named_options(),
+        "crafted_on": what.crafted_on,
+        "evaluated_on": list(what.evaluated_on) * block.examples,
+    }
+    return pd.DataFrame(numbers | words | of_the_block)[list(COLUMNS)].astype(COLUMNS)
 
 
 @pytest.fixture
@@ -163,8 +179,6 @@ def test_a_manifest_that_someone_changed_is_refused(run, field):
     path = run.folder / "manifest.json"
     manifest = json.loads(path.read_text())
     for changed in ({k: v for k, v in manifest.items() if k != field}, manifest | {field: "x"}):
-        if field == "id" and field in changed:
-            continue
         path.write_text(json.dumps(changed))
         with pytest.raises(FileRefused, match="malformed|cannot read"):
             runs.open_run(run.folder)
@@ -182,6 +196,86 @@ def test_a_manifest_that_is_none_is_refused(run, text):
     (run.folder / "manifest.json").write_text(text)
     with pytest.raises(FileRefused, match="malformed"):
         runs.open_run(run.folder)
+
+
+def test_a_run_of_the_format_before_is_read_and_goes_on_and_its_blocks_are_looked_at(run):
+    before = as_before(run)
+    tables = [table(block, block.number) for block in before.blocks]
+    for block in before.blocks:
+        before.write(block, tables[block.number])
+    pd.testing.assert_frame_equal(pd.concat(before.tables(), ignore_index=True), pd.concat(tables, ignore_index=True))
+    path = before.shards()[1]
+    path.unlink()
+    (swapped := before.shards()[2]).rename(swapped.with_name(swapped.name.replace("000002-", "000001-")))
+    with pytest.raises(FileRefused, match="is not block 1 of this run: its rows are of another index; remove it and"):
+        before.rows()
+
+
+def as_before(run) -> runs.Run:
+    """A run without rows as the format before this one had it."""
+    manifest = runs.read_manifest(run.folder) | {"format": runs.BEFORE}
+    del manifest["seal"]
+    (run.folder / runs.MANIFEST).write_text(json.dumps(manifest))
+    return runs.open_run(run.folder)
+
+
+def test_a_run_that_says_it_is_of_the_format_before_does_not_lose_its_seal(run):
+    run.write(run.blocks[0], table(run.blocks[0]))
+    with pytest.raises(FileRefused, match="is damaged"):
+        as_before(run).rows()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"index": 5}, "its rows are of another index"),
+        ({"attack": "pgd"}, "its rows are of another attack"),
+        ({"options": '{"epsilon": 0.9}'}, "its rows are of another options"),
+        ({"seed": 1}, "its rows are of another seed"),
+        ({"crafted_on": KEYED}, "its rows are of another crafted_on"),
+        ({"evaluated_on": KEYED}, "its rows are of another evaluated_on"),
+        ({"after": 10}, "a cell of its column after cannot be read"),
+        ({"label": -1}, "a cell of its column label cannot be read"),
+        ({"target": 3}, "a cell of its column target cannot be read"),
+    ],
+)
+def test_made_up_rows_under_the_right_name_are_not_those_of_the_block(run, change, reason):
+    run.write(run.blocks[0], table(run.blocks[0]).assign(**change))
+    with pytest.raises(FileRefused, match=f"is not block 0 of this run: {reason}; remove it and resume"):
+        run.rows()
+
+
+@pytest.mark.parametrize("rows", [slice(1, None), slice(0, 0)])
+def test_a_block_with_too_few_rows_is_refused(run, rows):
+    run.write(run.blocks[0], table(run.blocks[0]).iloc[rows])
+    with pytest.raises(FileRefused, match=r"is not block 0 of this run: it has \d+ rows, not 128"):
+        run.rows()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"no gzip", gzip.compress(b"")[:-4], gzip.compress(b"\xff\xfe"), gzip.compress(bytes(2**26))],
+    ids=["empty", "no gzip", "cut", "no text", "a bomb"],
+)
+def test_what_is_no_rows_under_the_right_name_is_refused(run, data):
+    (run.folder / "rows" / shards.name(run.seal, 0, data)).write_bytes(data)
+    with pytest.raises(FileRefused, match="is not block 0 of this run"):
+        run.rows()
+
+
+def test_folders_and_files_of_a_run_are_for_their_owner_alone(tmp_path):
+    before = os.umask(0o022)
+    try:
+        images = torch.rand(COUNT, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+        samples = Samples(images, torch.arange(COUNT) % 10, tuple(f"{i}.png" for i in range(COUNT)))
+        run = begin(tmp_path / "new" / "run", split="uploaded", uploaded=samples)
+        with run.writing():
+            runs.mark(run)
+            run.write(run.blocks[0], table(run.blocks[0], what=run.experiments[0]))
+    finally:
+        os.umask(before)
+    for path in (tmp_path / "new", run.folder, *run.folder.rglob("*")):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):

@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from kerckhoffs.evaluation import summaries
+from kerckhoffs.evaluation import summaries, tables
 from kerckhoffs.evaluation.runs import MANIFEST, Run
 from kerckhoffs.plots import runs as plots_runs
 from kerckhoffs.plots.runs import BUDGETS, NORMS
@@ -22,15 +22,24 @@ Figures = dict[str, Callable[[], go.Figure]]
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def rows(_run: Run, run_id: str, shards: int) -> pd.DataFrame:
-    """The rows of the first so many shards that were done; shared, so nobody may write into them."""
+def rows(_run: Run, kept: str) -> pd.DataFrame:
+    """The rows that are done; shared, so nobody may write into them."""
     return _run.rows()
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def summary(_run: Run, run_id: str, shards: int) -> pd.DataFrame:
+def summary(_run: Run, kept: str) -> pd.DataFrame:
     """The summary of what is done."""
     return summaries.summarise(_run.rows(summaries.NEEDED))
+
+
+def kept(run: Run, done: int | None = None) -> str:
+    """What names the rows of a run: its folder, and the files that are in it, or only how many are done so far.
+
+    What the run says of itself names nothing: a copy of it says the same.
+    """
+    files = sorted(path.name for path in run.shards().values()) if done is None else [str(done)]
+    return "\n".join([str(run.folder.absolute()), run.seal, *files])
 
 
 def results(run: Run, status: Status) -> None:
@@ -43,17 +52,18 @@ def results(run: Run, status: Status) -> None:
         done -= done % max(len(run.blocks) // UPDATES, 1)
         if done:
             st.markdown("**So far**")
-            table(summary(run, run.id, done))
+            table(summary(run, kept(run, done)))
         return
-    counted = summary(run, run.id, done)
+    now = kept(run)
+    counted = summary(run, now)
     with panel(1, "Summary", "batch_summary"):
         table(counted)
     with panel(2, "Figures", "batch_figures"):
-        norm = figures(counted, rows(run, run.id, done))
+        norm = figures(counted, rows(run, now))
     with panel(3, "Single images", "batch_explorer"):
-        explorer(run, rows(run, run.id, done))
+        explorer(run, rows(run, now))
     with panel(4, "Take it away", "batch_files"):
-        downloads(run, counted, lambda: drawn(counted, rows(run, run.id, done), norm))
+        downloads(run, counted, lambda: drawn(counted, rows(run, now), norm))
 
 
 def table(counted: pd.DataFrame) -> None:
@@ -120,10 +130,10 @@ def drawn(counted: pd.DataFrame, all_rows: pd.DataFrame, norm: str) -> Figures:
 def downloads(run: Run, counted: pd.DataFrame, draw: Callable[[], Figures]) -> None:
     """Files of the run, each made when its button is pressed."""
     name = f"kerckhoffs-{run.id[:15]}"
-    files: tuple[tuple[str, Callable[[], str], str, str], ...] = (
-        ("Rows (.csv)", lambda: csv(run.rows()), f"{name}-rows.csv", "text/csv"),
-        ("Summary (.csv)", lambda: csv(counted), f"{name}-summary.csv", "text/csv"),
-        ("Manifest (.json)", lambda: (run.folder / MANIFEST).read_text(), f"{name}.json", "application/json"),
+    files: tuple[tuple[str, Callable[[], str | bytes], str, str], ...] = (
+        ("Rows (.csv)", lambda: tables.csv(run.rows()), f"{name}-rows.csv", "text/csv"),
+        ("Summary (.csv)", lambda: tables.csv(counted), f"{name}-summary.csv", "text/csv"),
+        ("Manifest (.json)", lambda: (run.folder / MANIFEST).read_bytes(), f"{name}.json", "application/json"),
         (
             "Figures (.html)",
             lambda: plots_runs.html({title: figure() for title, figure in draw().items()}, name),
@@ -141,9 +151,3 @@ def downloads(run: Run, counted: pd.DataFrame, draw: Callable[[], Figures]) -> N
         "no target. The same on a command line:"
     )
     st.code(foreign.visible(run.command, 20_000), language="bash", wrap_lines=True)
-
-
-def csv(frame: pd.DataFrame) -> str:
-    """A table as CSV."""
-    text: str = frame.to_csv(index=False)
-    return text

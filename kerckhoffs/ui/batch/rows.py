@@ -13,6 +13,7 @@ from kerckhoffs import plots
 from kerckhoffs.attackers import KNOWLEDGE
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.data import DATASETS
+from kerckhoffs.evaluation import tables
 from kerckhoffs.evaluation.experiments import UPLOADED
 from kerckhoffs.evaluation.judge import Verdict, percent
 from kerckhoffs.evaluation.runs import Run
@@ -53,7 +54,7 @@ def explorer(run: Run, rows: pd.DataFrame) -> None:
         return
     few = kept.iloc[:SHOWN]
     event = st.dataframe(
-        _table(few, said[few.index]),
+        tables.shown(_table(few, said[few.index])),
         hide_index=True,
         height=260,
         key=f"batch_rows_{run.id}_{'_'.join(wanted)}",

@@ -1,6 +1,7 @@
 """Table 3 on the page: the shipped lines, the paper's beside ours, and any line made again."""
 
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -8,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from kerckhoffs import places
+from kerckhoffs.checks import FileRefused
 from kerckhoffs.evaluation import summaries, table3
 from kerckhoffs.evaluation.examples import COLUMNS
 from kerckhoffs.evaluation.experiments import Experiment
@@ -15,6 +17,7 @@ from kerckhoffs.evaluation.runs import Run
 from kerckhoffs.evaluation.table3 import ROWS
 from kerckhoffs.plots import runs as plots_runs
 from kerckhoffs.plots.runs import table3_words
+from kerckhoffs.ui.batch.results import kept
 from kerckhoffs.ui.batch.runner import Status
 
 SHIPPED = places.shipped("results") / "table3"
@@ -31,13 +34,23 @@ MEANS = {
 def shipped() -> pd.DataFrame | None:
     """The lines that come with the program, as table3.compare gives them; None where they are missing."""
     path = SHIPPED / "rows.csv.gz"
-    return counted(str(path)) if path.is_file() else None
+    return counted(str(path), path.stat().st_mtime_ns) if path.is_file() else None
 
 
 @st.cache_data(max_entries=1, show_spinner=False)
-def counted(path: str) -> pd.DataFrame:
-    """The lines of a file of rows."""
-    return table3.compare(pd.read_csv(path, dtype=COLUMNS, usecols=list(summaries.NEEDED)))
+def counted(path: str, changed: int) -> pd.DataFrame:
+    """The lines of a file of rows.
+
+    Args:
+        changed: when the file was, so that another one under the same name is read.
+
+    Raises:
+        FileRefused: if it is damaged.
+    """
+    try:
+        return table3.compare(pd.read_csv(path, dtype=COLUMNS, usecols=list(summaries.NEEDED)))
+    except (OSError, EOFError, zlib.error, ValueError, KeyError) as error:
+        raise FileRefused("the shipped rows results/table3/rows.csv.gz are damaged; restore the file") from error
 
 
 def table(lines: pd.DataFrame) -> pd.DataFrame:
@@ -125,7 +138,7 @@ def is_table3(experiments: Sequence[Experiment]) -> bool:
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def compared(_run: Run, run_id: str, shards: int) -> pd.DataFrame:
+def compared(_run: Run, kept: str) -> pd.DataFrame:
     """What is done of a run, beside the paper."""
     return table3.compare(_run.rows(summaries.NEEDED))
 
@@ -136,5 +149,5 @@ def results(run: Run, status: Status) -> None:
         raise ValueError("this run is not one of Table 3; open its address on the page Batch")
     done = len(run.shards())
     if done:
-        draw(compared(run, run.id, done), "again")
+        draw(compared(run, kept(run, done if status.busy else None)), "again")
         st.caption(f"{'So far' if status.busy else 'Altogether'}: {status.done} of {status.total} examples.")

@@ -9,6 +9,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from kerckhoffs.checks import FileRefused
 from kerckhoffs.data import DATASETS
 from kerckhoffs.data.uploads import Uploaded, read_zip
+from kerckhoffs.evaluation import tables
 from kerckhoffs.evaluation.examples import Samples
 from kerckhoffs.ui import foreign
 from kerckhoffs.ui.batch.runner import KEPT
@@ -65,8 +66,8 @@ def _say(read: Uploaded) -> None:
     left_out = f", **{bad}** {'files are' if bad > 1 else 'file is'} left out:" if bad else "."
     st.caption(f"**{good}** {'images are' if good > 1 else 'image is'} used{left_out}")
     if bad:
-        shown = [tuple(map(foreign.cell, each)) for each in read.refused[:SHOWN]]
-        table = pd.DataFrame(shown, columns=["file", "left out because"])
+        shown = [tuple(map(foreign.visible, each)) for each in read.refused[:SHOWN]]
+        table = tables.shown(pd.DataFrame(shown, columns=["file", "left out because"]))
         st.dataframe(
             table, hide_index=True, height=180, key="batch_refused", alt="Files that are left out, with reasons"
         )

@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import shutil
 import sys
 import time
 import zipfile
@@ -14,7 +15,7 @@ from PIL import Image
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.bench import contestants
 from kerckhoffs.checks import FileRefused
-from kerckhoffs.evaluation import examples, experiments, judge, runs, summaries
+from kerckhoffs.evaluation import examples, experiments, judge, runs, summaries, tables
 from kerckhoffs.ui.batch import choose as batch
 from kerckhoffs.ui.batch import estimate as batch_estimate
 from kerckhoffs.ui.batch import results as batch_results
@@ -330,6 +331,7 @@ def of_other_models(run):
     path = run.folder / runs.MANIFEST
     manifest = json.loads(path.read_text())
     manifest["models"][KEYED]["sha256"] = "0" * 64
+    manifest["seal"] = runs.seal(manifest)
     path.write_text(json.dumps(manifest))
 
 
@@ -395,6 +397,20 @@ def test_a_run_whose_rows_are_damaged_is_a_sentence(kerckhoffs_home):
     said = words(shown(run).error)
     assert f"{run.id}/rows/{path.name} is damaged" in said
     assert str(kerckhoffs_home) not in said
+
+
+def test_a_copy_of_a_run_under_another_id_is_another_run(kerckhoffs_home):
+    run = finished(fgsm(options=FGSM, stop=100))
+    assert len(shown(run).dataframe[1].value) == 200
+    copy = run.folder.with_name(SECRET)
+    shutil.copytree(run.folder, copy)
+    runs.open_run(copy).shards()[1].unlink()
+    other = runs.find(SECRET)
+    assert (other.id, other.folder) == (SECRET, copy)
+    app = shown(other)
+    assert "64 of 100 examples" in app.get("progress")[0].proto.text
+    assert app.dataframe[0].value["examples"].tolist() == [64, 64], "not what the cache holds of the other"
+    assert address(app) == {"run": SECRET}
 
 
 def test_a_session_never_sees_the_run_of_another(monkeypatch):
@@ -463,10 +479,10 @@ def test_files_open_clean_in_a_spreadsheet_and_come_back_in_pandas():
     )
     rows, counted = run.rows(), summaries.summarise(run.rows())
     for frame in (rows, counted):
-        plain = pd.read_csv(io.StringIO(batch_results.csv(frame)), dtype=str, keep_default_na=False)
+        plain = pd.read_csv(io.BytesIO(tables.csv(frame)), dtype=str, keep_default_na=False)
         cells = [*plain.columns, *plain.to_numpy().ravel()]
         assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
-    back = pd.read_csv(io.StringIO(batch_results.csv(rows)), dtype=examples.COLUMNS)
+    back = pd.read_csv(io.BytesIO(tables.csv(rows)), dtype=examples.COLUMNS)
     pd.testing.assert_frame_equal(back, rows.astype(examples.COLUMNS))
     assert back["sample"].iloc[0] == "uploaded =cmd.png"
 

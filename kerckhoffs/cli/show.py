@@ -1,0 +1,69 @@
+"""Tables on a terminal: as wide as it is, the columns that matter. Elsewhere, or where asked for, Markdown with all."""
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from typing import Annotated
+
+import pandas as pd
+import typer
+from rich import box
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from kerckhoffs.evaluation import summaries
+
+Markdown = Annotated[
+    bool, typer.Option("--markdown", help="Print all columns as Markdown; the default where there is no terminal.")
+]
+WIDTH = 16  # of a cell where there is little room: an interval in percent
+
+
+def show(full: pd.DataFrame, brief: pd.DataFrame, *, markdown: bool, more: str) -> None:
+    """Print a table.
+
+    Args:
+        full: all columns.
+        brief: those that matter, most of all the first.
+        more: where the others are, for a terminal.
+    """
+    if markdown or not sys.stdout.isatty():
+        print(summaries.markdown(full))
+        return
+    console = Console()
+    console.print(fitted(brief, console))
+    console.print(Text(more, style="dim"), soft_wrap=True)
+
+
+def fitted(table: pd.DataFrame, console: Console) -> Table:
+    """A table that is no wider than the console: where it has to, cells break before an interval and after a hyphen."""
+    wide = _table(table, lambda cell: cell)
+    if Measurement.get(console, console.options, wide).maximum <= console.width:
+        return wide
+    return _table(table, narrow)
+
+
+def _table(table: pd.DataFrame, cell: Callable[[str], str]) -> Table:
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for name in table.columns:
+        drawn.add_column(Text(cell(str(name))), overflow="fold")
+    for row in table.itertuples(index=False):
+        drawn.add_row(*(Text(cell(str(value))) for value in row))
+    return drawn
+
+
+def narrow(text: str) -> str:
+    """Text in lines of WIDTH characters where it can be broken."""
+    return "\n".join(line for part in text.replace(" (", "\n(").split("\n") for line in _lines(part))
+
+
+def _lines(text: str) -> Iterator[str]:
+    line = ""
+    for piece in re.findall(r"[^ -]+[ -]*|[ -]+", text):
+        if line and len(line) + len(piece.rstrip()) > WIDTH:
+            yield line.rstrip()
+            line = ""
+        line += piece
+    yield line.rstrip()
