@@ -194,7 +194,7 @@ class Run:
         Raises:
             FileRefused: if another process holds it, or the folder cannot be written.
         """
-        lock = FileLock(self.folder / LOCK, mode=0o600)
+        lock = _lock(self.folder)
         try:
             lock.acquire(timeout=0)
         except Timeout as error:
@@ -224,7 +224,7 @@ class Run:
     def is_written(self) -> bool:
         """Whether a process holds the lock."""
         try:
-            with FileLock(self.folder / LOCK, mode=0o600).acquire(timeout=0):
+            with _lock(self.folder).acquire(timeout=0):
                 return False
         except Timeout:
             return True
@@ -431,7 +431,7 @@ def prune(*, days: float, newest: int, keep: Container[str] = ()) -> None:
 def remove(folder: Path) -> None:
     """Delete a run, unless a process is writing to it."""
     with suppress(Timeout, OSError):
-        with FileLock(folder / LOCK, mode=0o600).acquire(timeout=0):
+        with _lock(folder).acquire(timeout=0):
             shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)  # Windows deletes no lock that is held
 
@@ -454,6 +454,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict):
         raise FileRefused(f"{path} is malformed: it is no object; restore it, or begin anew")
     return manifest
+
+
+def _lock(folder: Path) -> FileLock:
+    """The lock of a run, for its owner alone where there are modes."""
+    return FileLock(folder / LOCK, mode=0o600) if hasattr(os, "fchmod") else FileLock(folder / LOCK)
 
 
 def write_atomically(path: Path, data: bytes, *, private: bool = True) -> None:
