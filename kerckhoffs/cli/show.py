@@ -18,7 +18,7 @@ from kerckhoffs.evaluation import summaries
 Markdown = Annotated[
     bool, typer.Option("--markdown", help="Print all columns as Markdown; the default where there is no terminal.")
 ]
-WIDTH = 16  # of a cell where there is little room: an interval in percent
+WIDTH = 15  # of a cell where there is little room: an interval in percent
 
 
 def show(full: pd.DataFrame, brief: pd.DataFrame, *, markdown: bool, more: str) -> None:
