@@ -208,7 +208,7 @@ def test_a_table_fits_the_terminal_and_names_both_models(tmp_path, at_once):
     drawn = lines[: next(number for number, line in enumerate(lines) if line.startswith("All columns"))]
     assert max(len(line.rstrip()) for line in drawn) <= 80
     words = " ".join(" ".join(drawn).split())
-    assert words.startswith("attack crafted on evaluated on attacked")
+    assert "attack crafted on evaluated on" in words
     assert "mnist-table1-" in words
     assert "epsilon=0.2" in words
     assert "|" not in words
