@@ -17,6 +17,9 @@ SEEDS = (
     "<https://evil.example>",
     "https://evil.example/x.png",
     "www.evil.example",
+    "evil.example",
+    "x'www.evil.example",
+    "x-WWW.evil.example",
     "mail@evil.example",
     "<img src=https://evil.example/x.png onerror=alert(1)>",
     "<script>alert(1)</script>",
@@ -68,7 +71,7 @@ def hostile(count=500):
 
 
 # What Streamlit looks for in the text that is left when Markdown has been read, and what other readers of it might.
-LOOKED_FOR = re.compile(r"https?:|www\.|\S@\S|:[\w+-]+:|:[\w-]+\[|:material/|[$<&\[\]|~*_`\\{}#]|//")
+LOOKED_FOR = re.compile(r"https?:|[wW]{3}\.|\S@\S|:[\w+-]+:|:[\w-]+\[|:material/|[$<&\[\]|~*_`\\{}#]|//")
 HARMLESS = {"paragraph_open", "paragraph_close", "inline", "text", "code_inline", "strong_open", "strong_close"}
 INVISIBLE = re.compile(r"[^\S ]|[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 

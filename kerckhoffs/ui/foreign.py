@@ -12,7 +12,7 @@ from kerckhoffs.evaluation import tables
 LONGEST = 300  # characters that are shown of one text
 LONGEST_SENTENCE = 1000
 SIGNS = ("…", "·", "×", "–", "—", "ε")
-PLAIN = re.compile(r"[A-Za-z0-9]+(?:['’-][A-Za-z0-9]+)*|-?\d+(?:[.,]\d+)*[%°]?")
+PLAIN = re.compile(r"(?!.*[Ww]{3}\.)[A-Za-z0-9]+(?:['’.-][A-Za-z0-9]+)*|-?\d+(?:[.,]\d+)*[%°]?")
 NUMBERED = re.compile(r"\d+[.)]+")  # begins a list
 OPENING, CLOSING = "(\"'“‘", ")\"'”’.,;:!?…"
 

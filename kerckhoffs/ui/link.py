@@ -66,7 +66,8 @@ def once(key: str, name: str, default: Any, read: Callable[[str], Any]) -> bool:
 
 def refuse(name: str, reason: str) -> None:
     """Remember that the address's value of a name was refused, and why, which may quote the address."""
-    st.session_state[_REFUSED].append(f"The address's {name} was refused: {foreign.sentence(reason)}.")
+    why = foreign.code(reason, foreign.LONGEST_SENTENCE)
+    st.session_state[_REFUSED].append(f"The address's {name} was refused: {why}.")
 
 
 def tell() -> None:

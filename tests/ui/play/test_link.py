@@ -6,6 +6,7 @@ from kerckhoffs import zoo
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.keys import Key
 from kerckhoffs.ui import link
+from tests.foreign import active, read
 from tests.pages import address, opened, run_and_wait, started, switch, verdicts, words
 
 EXPERIMENT = {
@@ -130,9 +131,9 @@ def test_what_is_no_value_of_an_option_is_said_in_own_words(name, value, reason)
 @pytest.mark.parametrize("name", ["set", "loss", "drawing"])
 def test_what_a_refused_value_quotes_is_shown_as_code_and_never_as_an_image_or_a_link(name, value):
     shown = opened(attack="pgd", **{name: value}).warning[0].value
-    before, quoted, after = shown.split("`")
-    assert (before, after) == (f"The address's {name} was refused: ", ".")
-    assert "e.co" in quoted
+    assert shown.startswith(f"The address's {name} was refused: `")
+    assert active(shown) == []
+    assert value[:20] in read(shown), "backticks too"
 
 
 def test_another_page_that_reads_the_address_says_itself_what_it_refuses():
