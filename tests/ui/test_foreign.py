@@ -193,7 +193,8 @@ def test_names_in_a_zip_are_cells_and_no_formulas(ours):
 
 def test_labels_in_a_csv_are_cells(ours):
     rows = io.StringIO()
-    csv.writer(rows).writerows([("good.png", "1"), *((f"{number}.png", text) for number, text in enumerate(HOSTILE))])
+    texts = [text for text in HOSTILE if "\0" not in text]  # with one the whole file counts as damaged
+    csv.writer(rows).writerows([("good.png", "1"), *((f"{number}.png", text) for number, text in enumerate(texts))])
     labels = rows.getvalue().encode("utf-8", "replace")
     app = with_zip(packed({"good.png": png(), "labels.csv": labels} | {f"{n}.png": b"" for n in range(500)}))
     assert active_on(app, ours) == []
