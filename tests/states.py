@@ -18,29 +18,37 @@ PRODUCTS = (
 @contextmanager
 def default_dtype():
     torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 @contextmanager
 def matmul_precision():
     torch.set_float32_matmul_precision("medium")
-    yield
-    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision("highest")
 
 
 @contextmanager
 def fp32_precision():
     torch.backends.fp32_precision = "bf16"
-    yield
-    torch.backends.fp32_precision = "none"
+    try:
+        yield
+    finally:
+        torch.backends.fp32_precision = "none"
 
 
 @contextmanager
 def deterministic():
     torch.use_deterministic_algorithms(True)
-    yield
-    torch.use_deterministic_algorithms(False)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(False)
 
 
 @contextmanager

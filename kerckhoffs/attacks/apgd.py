@@ -14,14 +14,14 @@ from torch import Tensor, nn
 from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.geometry import into_ball
 from kerckhoffs.attacks.logits import Objective, fooled, look
+from kerckhoffs.attacks.public import public
 from kerckhoffs.attacks.sign import ARITHMETIC, ARITHMETICS, cross_entropy, from_starts, lead
-from kerckhoffs.checks.arithmetic import in_float32
 
 MOMENTUM = 0.75  # alpha of the paper: the new step's weight, the last step has the rest
 RISES = 0.75  # rho: the share of steps that must raise the loss for the step size to stay
 
 
-@in_float32()
+@public
 def apgd(
     model: nn.Module,
     images: Tensor,

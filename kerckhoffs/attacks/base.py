@@ -8,7 +8,7 @@ from float32 images (N, C, H, W) in [0, 1] and int64 labels (N,) (the targets if
 shape in [0, 1]. `model` maps images to logits (N, K) and is all that an attack ever sees: no key, no defence, no
 judge. An example that does not fool the model comes back unchanged, and so does an image that the model already
 misreads. An attack changes neither its inputs nor the model nor its mode nor any global seed; one that draws random
-numbers takes `generator`, one that uses other images takes `training`. It runs `in_float32`, whatever is switched on.
+numbers takes `generator`, one that uses other images takes `training`. It is entered through `public`: in float32.
 """
 
 from collections.abc import Callable

@@ -26,8 +26,8 @@ from kerckhoffs.attacks.cw import (
 )
 from kerckhoffs.attacks.geometry import norms
 from kerckhoffs.attacks.logits import fooled, read
+from kerckhoffs.attacks.public import public
 from kerckhoffs.attacks.sparse import FIRST_THRESHOLDS, sparse
-from kerckhoffs.checks.arithmetic import in_float32
 
 LARGEST_CONST = 2e6
 LEAD = 0.01  # beyond the confidence, in logits: what a solve aims at
@@ -37,7 +37,7 @@ SCORE = 0.01  # a pixel with more is the last to be frozen in a round
 FROZEN = 0.3  # times the root of the changed pixels: how many a round freezes at most
 
 
-@in_float32()
+@public
 def cw_l0(
     model: nn.Module,
     images: Tensor,

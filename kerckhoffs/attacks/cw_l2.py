@@ -27,11 +27,11 @@ from kerckhoffs.attacks.cw import (
     to_x,
 )
 from kerckhoffs.attacks.logits import fooled
+from kerckhoffs.attacks.public import public
 from kerckhoffs.attacks.walk import PHASES, walk
-from kerckhoffs.checks.arithmetic import in_float32
 
 
-@in_float32()
+@public
 def cw_l2(
     model: nn.Module,
     images: Tensor,

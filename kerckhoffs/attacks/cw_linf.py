@@ -25,8 +25,8 @@ from kerckhoffs.attacks.cw import (
     to_x,
 )
 from kerckhoffs.attacks.logits import fooled
+from kerckhoffs.attacks.public import public
 from kerckhoffs.attacks.walk import PHASES, walk
-from kerckhoffs.checks.arithmetic import in_float32
 
 LARGEST_CONST = 20.0
 SMALLEST_LIMIT = 1 / 256
@@ -34,7 +34,7 @@ SHARE = 0.9  # what is left of the limit after a success
 SMALL_LOSS = 1e-4  # of c: what a success needs
 
 
-@in_float32()
+@public
 def cw_linf(
     model: nn.Module,
     images: Tensor,

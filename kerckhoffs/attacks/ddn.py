@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.geometry import cosine, l2, unit
 from kerckhoffs.attacks.logits import fooled, look
+from kerckhoffs.attacks.public import public
 from kerckhoffs.attacks.sign import ARITHMETIC, ARITHMETICS
-from kerckhoffs.checks.arithmetic import in_float32
 
 FIRST_STEP, LAST_STEP = 1.0, 0.01  # the paper's alpha, and what it decays to
 
 
-@in_float32()
+@public
 def ddn(
     model: nn.Module,
     images: Tensor,

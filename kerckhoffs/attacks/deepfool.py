@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.geometry import l2
 from kerckhoffs.attacks.logits import CHUNK, ask, fooled, gradient, read
-from kerckhoffs.checks.arithmetic import in_float32
+from kerckhoffs.attacks.public import public
 
 HAIR = 1e-4  # the authors' code has the same
 
 
-@in_float32()
+@public
 def deepfool(
     model: nn.Module,
     images: Tensor,

@@ -11,11 +11,11 @@ from torch.nn.functional import cross_entropy
 from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Pursuit
 from kerckhoffs.attacks.geometry import within
 from kerckhoffs.attacks.logits import CHUNK, NAN_GRADIENT, NO_GRADIENT, ask, fooled, look, read
+from kerckhoffs.attacks.public import public
 from kerckhoffs.attacks.sign import ARITHMETIC, rounded
-from kerckhoffs.checks.arithmetic import in_float32
 
 
-@in_float32()
+@public
 def fgsm(
     model: nn.Module,
     images: Tensor,

@@ -17,14 +17,14 @@ from torch import Tensor, nn
 from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.geometry import cosine, norms, project, unit
 from kerckhoffs.attacks.logits import fooled, look, margins
-from kerckhoffs.checks.arithmetic import in_float32
+from kerckhoffs.attacks.public import public
 
 LAST_GAMMA = 0.001
 LAST_STEP = 0.01  # of the first
 BEYOND = 0.02  # by what share the ball reaches beyond the boundary of a linear model at the end
 
 
-@in_float32()
+@public
 def fmn_l0(
     model: nn.Module,
     images: Tensor,
@@ -46,6 +46,7 @@ def fmn_l0(
     return _fmn(model, images, labels, targeted, 0, iterations, step_size, gamma, on_step)
 
 
+@public
 def fmn_l2(
     model: nn.Module,
     images: Tensor,
@@ -85,6 +86,7 @@ def fmn_l2(
     return _fmn(model, images, labels, targeted, 2, iterations, step_size, gamma, on_step)
 
 
+@public
 def fmn_linf(
     model: nn.Module,
     images: Tensor,

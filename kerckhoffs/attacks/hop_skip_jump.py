@@ -17,7 +17,7 @@ from torch.nn.functional import interpolate
 from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit, check_training, generator_for
 from kerckhoffs.attacks.logits import CHUNK
 from kerckhoffs.attacks.oracle import Oracle
-from kerckhoffs.checks.arithmetic import in_float32
+from kerckhoffs.attacks.public import public
 
 DIRECTIONS = 20  # of noise that are tried for a start; images, and more noise, only while none has succeeded
 MOST_DIRECTIONS = 500
@@ -28,7 +28,7 @@ HALVINGS = 10  # of a step, before the walk stays where it is
 LEAST_PROBES = 10  # fewer tell no direction
 
 
-@in_float32()
+@public
 def hop_skip_jump(
     model: nn.Module,
     images: Tensor,
@@ -210,7 +210,8 @@ class _Walk:
         ups, sums, signed = torch.zeros_like(radius), torch.zeros_like(point), torch.zeros_like(point)
         for part in torch.arange(len(rows), device=rows.device).repeat_interleave(probes).split(CHUNK):
             scale = radius[part][:, None, None, None]
-            unit = torch.randn(point[part].shape, generator=self.generator, dtype=point.dtype, device=point.device)
+            size = (len(part), *point.shape[1:])
+            unit = torch.randn(size, generator=self.generator, dtype=point.dtype, device=point.device)
             unit /= unit.flatten(1).norm(dim=1)[:, None, None, None]
             trial = (point[part] + scale * unit).clamp(0, 1)
             unit = (trial - point[part]) / scale  # what the clipping left of it

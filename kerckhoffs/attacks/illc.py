@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from kerckhoffs.attacks.base import OnStep, Pursuit
 from kerckhoffs.attacks.bim import BIM
+from kerckhoffs.attacks.public import public
 from kerckhoffs.attacks.sign import ARITHMETICS, climb
-from kerckhoffs.checks.arithmetic import in_float32
 
 
-@in_float32()
+@public
 def illc(
     model: nn.Module,
     images: Tensor,

@@ -14,13 +14,13 @@ from torch import Tensor, nn
 
 from kerckhoffs.attacks.base import PERTURB_ALL, Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.logits import CHUNK, ask, fooled, gradient, read
+from kerckhoffs.attacks.public import public
 from kerckhoffs.attacks.sign import cross_entropy
-from kerckhoffs.checks.arithmetic import in_float32
 
 SIGNS = {"brighter": (1.0,), "darker": (-1.0,), "both": (1.0, -1.0)}
 
 
-@in_float32()
+@public
 def jsma(
     model: nn.Module,
     images: Tensor,

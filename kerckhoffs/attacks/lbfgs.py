@@ -18,14 +18,14 @@ from torch.nn.functional import softplus
 from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit
 from kerckhoffs.attacks.geometry import l2
 from kerckhoffs.attacks.logits import ask, fooled, gradient, read
+from kerckhoffs.attacks.public import public
 from kerckhoffs.attacks.sign import cross_entropy
-from kerckhoffs.checks.arithmetic import in_float32
 
 ROUNDING = 1e-6  # a relative fall of the objective that float32 logits cannot tell from none
 WIDER = 10.0  # by what factor c changes until one c succeeds and another fails
 
 
-@in_float32()
+@public
 def lbfgs(
     model: nn.Module,
     images: Tensor,

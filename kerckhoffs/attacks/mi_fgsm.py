@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit
+from kerckhoffs.attacks.public import public
 from kerckhoffs.attacks.sign import ARITHMETIC, ARITHMETICS, climb
-from kerckhoffs.checks.arithmetic import in_float32
 
 
-@in_float32()
+@public
 def mi_fgsm(
     model: nn.Module,
     images: Tensor,

@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from kerckhoffs.attacks.base import PERTURB_ALL, Attack, OnStep, Option, Pursuit, generator_for
 from kerckhoffs.attacks.logits import CHUNK, margins
 from kerckhoffs.attacks.oracle import Oracle
-from kerckhoffs.checks.arithmetic import in_float32
+from kerckhoffs.attacks.public import public
 
 SCALE = 0.5  # of the difference between two candidates, F in the paper
 TINY = torch.finfo(torch.float32).tiny
 SMALLEST = 4  # a population that has three others for each
 
 
-@in_float32()
+@public
 def one_pixel(
     model: nn.Module,
     images: Tensor,

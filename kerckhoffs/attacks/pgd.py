@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit
+from kerckhoffs.attacks.public import public
 from kerckhoffs.attacks.sign import ARITHMETIC, ARITHMETICS, OBJECTIVES, climb, from_starts
-from kerckhoffs.checks.arithmetic import in_float32
 
 
-@in_float32()
+@public
 def pgd(
     model: nn.Module,
     images: Tensor,

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit, generator_for
 from kerckhoffs.attacks.geometry import into_ball
+from kerckhoffs.attacks.public import public
 from kerckhoffs.attacks.sign import ARITHMETIC, ARITHMETICS, climb
-from kerckhoffs.checks.arithmetic import in_float32
 
 
-@in_float32()
+@public
 def rand_fgsm(
     model: nn.Module,
     images: Tensor,

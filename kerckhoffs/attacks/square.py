@@ -14,12 +14,12 @@ from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option
 from kerckhoffs.attacks.geometry import within
 from kerckhoffs.attacks.logits import margins
 from kerckhoffs.attacks.oracle import Oracle
-from kerckhoffs.checks.arithmetic import in_float32
+from kerckhoffs.attacks.public import public
 
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # of 10 000 steps: where the share p is halved
 
 
-@in_float32()
+@public
 def square(
     model: nn.Module,
     images: Tensor,

@@ -16,7 +16,7 @@ from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option
 from kerckhoffs.attacks.deepfool import deepfool
 from kerckhoffs.attacks.geometry import into_ball
 from kerckhoffs.attacks.logits import fooled, read
-from kerckhoffs.checks.arithmetic import in_float32
+from kerckhoffs.attacks.public import public
 
 WATCHED = 100  # images that are judged in about the time that DeepFool takes for one
 
@@ -24,7 +24,7 @@ OnFit = Callable[[int, int, Tensor], bool]
 """Called with the images done, those to do at most, and v (1, C, H, W); a true answer stops the fit."""
 
 
-@in_float32()
+@public
 def universal(
     model: nn.Module,
     images: Tensor,
@@ -97,7 +97,7 @@ def universal(
     return pursuit.result()
 
 
-@in_float32()
+@public
 def fit(
     model: nn.Module,
     images: Tensor,

@@ -19,13 +19,13 @@ from torch import Tensor, nn
 from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit, generator_for
 from kerckhoffs.attacks.logits import CHUNK, margins
 from kerckhoffs.attacks.oracle import Oracle
-from kerckhoffs.checks.arithmetic import in_float32
+from kerckhoffs.attacks.public import public
 
 BETA1, BETA2, ADAM_EPSILON = 0.9, 0.999, 1e-8
 H = 1e-3  # the paper's 1e-4 leaves a slope of 0.1 no larger than the float32 rounding of logits of 20
 
 
-@in_float32()
+@public
 def zoo(
     model: nn.Module,
     images: Tensor,
