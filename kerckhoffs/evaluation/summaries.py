@@ -17,7 +17,11 @@ from kerckhoffs.evaluation.metrics import wilson
 GROUP = ("dataset", "split", "attack", "options", "targets", "seed", "crafted_on", "evaluated_on")
 """What two rows have to share to be counted together."""
 
-NEEDED = (*GROUP, "index", "label", "before", "after", "after_8bit", "crafted_success", "success", "l0", "l2", "linf")
+NEEDED = (
+    *GROUP,
+    *("index", "label", "target", "before", "after", "after_8bit", "crafted_before", "crafted_success", "success"),
+    *("l0", "l2", "linf"),
+)
 """The columns that `summarise` reads."""
 
 RESAMPLES, AT_ONCE, LEVEL = 2000, 100, 0.95
@@ -33,8 +37,8 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
         GROUP, and: samples, examples; clean_error, attacked_error and attacked_error_8bit over all examples;
         attack_success, turned wrong, into any class, among those right before; crafted_success, the share that did on
         the crafted-on model what it was to do; transfer, turned wrong on the evaluated model among those that did and
-        were right before; each with <name>_low and <name>_high, the ends of its 95 % interval; median_l0, median_l2
-        and median_linf, where an example that failed on the crafted-on model counts as infinite. A share of nothing
+        were right before, without those that the crafted-on model read so already, where nothing was attacked; each
+        with <name>_low and <name>_high, the ends of its 95 % interval; median_l0, median_l2 and median_linf, where an example that failed on the crafted-on model counts as infinite. A share of nothing
         is NaN.
     """
     lines = []
@@ -52,7 +56,7 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
             ("attacked_error_8bit", group["after_8bit"].to_numpy() != label, everyone),
             ("attack_success", wrong, right),
             ("crafted_success", crafted, everyone),
-            ("transfer", wrong & right, crafted & right),
+            ("transfer", wrong & right, crafted & right & ~nothing_to_attack(group)),
         ):
             share, low, high = interval(counted, among, index)
             line |= {name: share, f"{name}_low": low, f"{name}_high": high}
@@ -61,6 +65,14 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
             line[f"median_{norm}"] = float(np.median(size))
         lines.append(line)
     return pd.DataFrame(lines)
+
+
+def nothing_to_attack(rows: pd.DataFrame) -> NDArray[np.bool_]:
+    """Where the crafted-on model read the clean image as the attack wanted already, (M,)."""
+    read, label = rows["crafted_before"].to_numpy(), rows["label"].to_numpy()
+    target = rows["target"].astype("Float64").to_numpy(np.float64, na_value=np.nan)
+    found: NDArray[np.bool_] = np.where(np.isnan(target), read != label, read == target)
+    return found
 
 
 def interval(

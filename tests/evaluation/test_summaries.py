@@ -13,7 +13,14 @@ from kerckhoffs.evaluation.metrics import wilson
 def rows(**columns) -> pd.DataFrame:
     """Rows of one group: label 0, right before and wrong after unless said otherwise."""
     count = len(next(iter(columns.values())))
-    shared = dict.fromkeys(summaries.GROUP, "a") | {"label": 0, "before": 0, "after": 1, "after_8bit": 1}
+    shared = dict.fromkeys(summaries.GROUP, "a") | {
+        "label": 0,
+        "before": 0,
+        "after": 1,
+        "after_8bit": 1,
+        "target": None,
+        "crafted_before": 0,
+    }
     shared |= {"crafted_success": True, "success": True, "l0": 5, "l2": 1.0, "linf": 0.5, "index": np.arange(count)}
     return pd.DataFrame(shared | columns)
 
@@ -31,6 +38,16 @@ def test_transfer_asks_only_examples_that_worked_where_they_were_crafted():
     (line,) = summaries.summarise(table).to_dict("records")
     assert line["transfer"] == 1 / 2
     assert line["crafted_success"] == 1 / 2
+
+
+def test_transfer_leaves_out_what_needed_no_attack():
+    """The crafted-on model misread the clean image, so it came back unchanged: that it misleads nobody is no merit."""
+    table = rows(after=[1, 0, 0, 1], crafted_before=[0, 0, 3, 3])
+    (line,) = summaries.summarise(table).to_dict("records")
+    assert line["transfer"] == 1 / 2
+    aimed = rows(after=[2, 0, 0, 2], target=[2, 2, 2, 2], crafted_before=[0, 1, 2, 2])
+    (line,) = summaries.summarise(aimed).to_dict("records")
+    assert line["transfer"] == 1 / 2
 
 
 def test_transfer_says_nothing_when_no_example_worked():

@@ -79,7 +79,8 @@ def table(counted: pd.DataFrame) -> None:
         "Percent with 95 % intervals. **Clean** and **attacked error**: read wrong before and after the attack, of all "
         "examples. **Attack success**: turned wrong, into any class, of those right before. **Crafted-on success**: "
         "did what they were made to do on the crafted-on model, of all; with a target, that is to be read as the "
-        "target. **Transfer**: turned wrong, of those that were right before and had crafted-on success. An attack "
+        "target. **Transfer**: turned wrong, of those that were right before and had crafted-on success, where "
+        "there was something to attack. An attack "
         "that fails where it was crafted says nothing about another model. Medians count failures as infinite."
     )
 

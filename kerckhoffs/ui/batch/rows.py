@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 import numpy as np
 import pandas as pd
 import streamlit as st
-from numpy.typing import NDArray
 from torch import Tensor
 
 from kerckhoffs import plots
@@ -17,6 +16,7 @@ from kerckhoffs.evaluation import tables
 from kerckhoffs.evaluation.experiments import UPLOADED
 from kerckhoffs.evaluation.judge import Verdict, percent
 from kerckhoffs.evaluation.runs import Run
+from kerckhoffs.evaluation.summaries import nothing_to_attack
 from kerckhoffs.plots.runs import MADE, attack_words
 from kerckhoffs.ui import foreign
 from kerckhoffs.ui.models import attackers, card, pair, samples
@@ -31,17 +31,9 @@ ICONS = {"fooled": "✗", "still right": "✓", "no evidence": "?", "was wrong b
 def outcomes(rows: pd.DataFrame) -> pd.Series:
     """The outcome of each row, as Verdict.outcome says it."""
     before, after, label = (rows[name].to_numpy() for name in ("before", "after", "label"))
-    nothing = ~rows["crafted_success"].to_numpy() | _nothing_to_attack(rows)
+    nothing = ~rows["crafted_success"].to_numpy() | nothing_to_attack(rows)
     words = np.select([before != label, after != label, nothing], [OUTCOMES[3], OUTCOMES[0], OUTCOMES[2]], OUTCOMES[1])
     return pd.Series(words, index=rows.index)
-
-
-def _nothing_to_attack(rows: pd.DataFrame) -> NDArray[np.bool_]:
-    """Where the crafted-on model read the clean image as the attack wanted already."""
-    read, label = rows["crafted_before"].to_numpy(), rows["label"].to_numpy()
-    target = rows["target"].astype("Float64").to_numpy(np.float64, na_value=np.nan)
-    found: NDArray[np.bool_] = np.where(np.isnan(target), read != label, read == target)
-    return found
 
 
 def explorer(run: Run, rows: pd.DataFrame) -> None:
@@ -123,7 +115,7 @@ def one(run: Run, rows: pd.DataFrame, row: pd.Series) -> None:
 def _said(run: Run, rows: pd.DataFrame) -> None:
     """The verdict of each evaluated model, in words."""
     classes = DATASETS[str(rows["dataset"].iloc[0])].classes
-    for nothing, (_, row) in zip(_nothing_to_attack(rows), rows.iterrows(), strict=True):
+    for nothing, (_, row) in zip(nothing_to_attack(rows), rows.iterrows(), strict=True):
         verdict = Verdict(
             crafted_on=_called(run, row["crafted_on"]),
             evaluated_on=_called(run, row["evaluated_on"]),

@@ -370,7 +370,7 @@ def test_a_finished_run_is_counted_and_every_table_names_both_models():
     pd.testing.assert_frame_equal(summary, expected, check_dtype=False)
     assert {"crafted on", "evaluated on"} <= set(summary.columns) & set(rows.columns)
     assert len(rows) == 2 * 2 * 20
-    assert "**Transfer**: turned wrong, of those that were right before and had crafted-on success" in words(
+    assert "**Transfer**: turned wrong, of those that were right before and had crafted-on success, where" in words(
         app.caption
     )
     assert "`success` says whether the evaluated model reads the target" in words(app.caption)
