@@ -51,7 +51,7 @@ def manifest(old: dict[str, Any], new: dict[str, Any], renewed: set[str]) -> dic
 
 def text(run: Run) -> pd.DataFrame:
     """The rows of a run as they were written."""
-    tables = (pd.read_csv(io.BytesIO(run.text(path)), **AS_TEXT) for _, path in sorted(run.shards().items()))
+    tables = (pd.read_csv(io.BytesIO(each), **AS_TEXT) for _, each in run.texts())
     return pd.concat(tables, ignore_index=True)
 
 

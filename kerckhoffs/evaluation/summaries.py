@@ -38,8 +38,8 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
         attack_success, turned wrong, into any class, among those right before; crafted_success, the share that did on
         the crafted-on model what it was to do; transfer, turned wrong on the evaluated model among those that did and
         were right before, without those that the crafted-on model read so already, where nothing was attacked; each
-        with <name>_low and <name>_high, the ends of its 95 % interval; median_l0, median_l2 and median_linf, where an example that failed on the crafted-on model counts as infinite. A share of nothing
-        is NaN.
+        with <name>_low and <name>_high, the ends of its 95 % interval; median_l0, median_l2 and median_linf, where
+        an example that failed on the crafted-on model counts as infinite. A share of nothing is NaN.
     """
     lines = []
     for key, group in rows.groupby(list(GROUP), observed=True, sort=False):
