@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # a worker is a core: two threads of torch would wait for each other
+
 settings.register_profile("kerckhoffs", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("kerckhoffs")
 
