@@ -180,3 +180,13 @@ def test_the_python_examples_run_as_printed(example, shows, capsys, monkeypatch)
     monkeypatch.chdir(ROOT)
     exec(compile(example, "README.md", "exec"), {})
     assert shows in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda path: path.name
+)
+def test_what_is_to_be_typed_fits_a_terminal_of_80_columns(path):
+    text = path.read_text()
+    typed = [line for block in re.findall(r"```\w*\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    typed += [line for line in text.splitlines() if line.startswith("    ")]
+    assert [line for line in typed if len(line) > 80] == []
