@@ -4,9 +4,10 @@ Paper, section 4.3: a key is as long as the input and drawn i.i.d. from N(0, 1).
 made from the operating system's entropy, so nothing shorter than the key itself determines it. A seed for a
 pseudo-random generator is not a key: torch.manual_seed(42) has a few bits of entropy, not 6413.
 
-What a key is worth is the number of different secrets that an attacker has to tell apart. The transforms use
-only the order of its values, so a random key of length N is worth log2(N!) bits; a derived key is worth the
-length of the secret behind it, however long the key is.
+What a key is worth is the number of different secrets that an attacker has to tell apart. A permutation uses
+only the order of its values, so a random key of length N is worth log2(N!) bits to it, and no transform uses more
+(each says how much: Transform.entropy_bits); a derived key is worth the length of the secret behind it, however
+long the key is.
 """
 
 import hashlib

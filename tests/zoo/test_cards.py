@@ -67,6 +67,7 @@ def test_an_old_entry_is_written_in_the_form_of_today():
     ("changes", "reason"),
     [
         ({"transform": "rotation"}, "unknown transform 'rotation'; choose one of: permutation"),
+        ({"transform": "shuffle-4"}, "unknown transform 'shuffle-4'; choose one of: permutation$"),
         ({"transform": ["permutation"]}, r"unknown transform \['permutation'\]"),
         ({"classifier": "resnet"}, "unknown network 'resnet'; choose one of: table1, table2"),
         ({"key_fingerprint": "../x"}, "a key of the model 'mnist-table1-keyed' is '../x'"),
