@@ -10,6 +10,7 @@ longest of each, and the process's peak memory in MiB (the bar is 1024).
 
 import argparse
 import io
+import re
 import resource
 import stat
 import struct
@@ -118,6 +119,12 @@ def animated(generator: np.random.Generator) -> bytes:
     return encoded(frames[0], form, save_all=True, append_images=frames[1:])
 
 
+def resized(jpeg: bytes, width: int, height: int) -> bytes:
+    """A JPEG that declares another size, of which hardly anything is there."""
+    size = re.search(rb"\xff[\xc0\xc2]\0.\x08", jpeg).end()
+    return jpeg[:size] + struct.pack(">HH", height, width) + jpeg[size + 4 : -2] + bytes(20_000) + jpeg[-2:]
+
+
 @cache
 def bombs() -> tuple[bytes, ...]:
     """Small files that cost much: pixels, texts, segments, scans, blocks."""
@@ -131,8 +138,8 @@ def bombs() -> tuple[bytes, ...]:
     wide = chunk(b"iTXt", b"a\0\1\0\0\0" + zlib.compress("😀".encode() * 250_000))
     bmp = struct.Struct("<2sIIIIiiHHIIIIII")
     skips = bmp.pack(b"BM", 0, 0, 58, 40, 4000, 4000, 1, 8, 1, 0, 0, 0, 1, 0) + bytes(4) + b"\0\2\0\xff" * 16
-    photo = encoded(Image.new("RGB", (14_000, 14_000)), "JPEG")
-    in_scans = encoded(Image.new("RGB", (8160, 6144)), "JPEG", progressive=True)
+    photo = resized(jpeg, 14_000, 14_000)
+    in_scans = resized(encoded(Image.new("RGB", (64, 64)), "JPEG", progressive=True), 8160, 6144)
     return (
         # more pixels than are read
         png(14_000, 14_000, 8, 0, black[1]),
@@ -144,7 +151,6 @@ def bombs() -> tuple[bytes, ...]:
         # as many as are
         skips + b"\0\1" + bytes(1600),
         photo,
-        photo[: len(photo) // 2] + b"\xff\xd9",
         in_scans,
         png(4000, 4000, 8, 6, black[2]),
         png(4000, 4000, 16, 6, black[3], interlaced=True),
