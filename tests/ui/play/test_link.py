@@ -157,7 +157,7 @@ def test_a_hostile_drawing_or_picture_is_one_sentence(name, value):
 def test_values_that_are_too_long_or_unknown_are_left_out():
     app = opened(drawing="A" * (link.MAX_CHARACTERS + 1), theme="x", key="1,2,3", __proto__="1")
     assert not app.warning
-    assert set(address(app)) == {"set", "network", "image", "sample", "dial", "attack", "epsilon"}
+    assert set(address(app)) == {"set", "network", "image", "sample", "dial", "attack", "epsilon", "arithmetic"}
 
 
 def test_a_refusal_is_said_once():
