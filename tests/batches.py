@@ -14,7 +14,7 @@ def fgsm(**changes):
 
 def begun(*experiments, **options):
     """A run in the user's folder that nobody has worked on."""
-    return runs.create(experiments or (fgsm(options=FGSM, stop=10),), command="a test", **options)
+    return runs.create(experiments or (fgsm(options=FGSM, stop=10),), **({"command": "a test"} | options))
 
 
 def finished(*experiments, blocks=None, **options):

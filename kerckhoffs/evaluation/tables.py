@@ -39,7 +39,7 @@ def csv(table: "pd.DataFrame") -> bytes:
 
 
 def _lines(table: "pd.DataFrame", header: bool) -> bytes:
-    text: str = shown(table).to_csv(index=False, header=header, lineterminator="\n")
+    text: str = shown(table).to_csv(index=False, header=header, lineterminator="\r\n")  # so that either is quoted
     return text.encode()
 
 

@@ -516,7 +516,7 @@ def test_bench_prints_a_row_an_attack_and_writes_what_is_asked_for(tmp_path, cap
     assert "threads 1" in out.splitlines()[0]
     assert "targets random, seed 3, batch 2, examples 2" in out.splitlines()[0]
     attacks = list(SUITES["quick"].attacks)
-    assert [line.split()[0] for line in out.splitlines()[2 : 2 + len(attacks)]] == attacks
+    assert [line.split("|")[1].strip() for line in out.splitlines()[3 : 3 + len(attacks)]] == attacks
     assert "2/2" in err
     assert "left out" not in err
     table = pd.read_csv(csv)

@@ -42,7 +42,7 @@ def test_evaluate_writes_a_report_a_summary_and_the_rows(tmp_path, capsys):
     folder, csv = tmp_path / "run", tmp_path / "run" / "rows.csv.gz"
     assert cli.main(["evaluate", *GRID, f"--out={folder}", f"--csv={csv}"]) == 0
     shown = capsys.readouterr().out
-    assert f"| {CLASSICAL} | {KEYED} | 5 |" in shown
+    assert f"| {CLASSICAL} | {KEYED} | " in shown
     assert shown.strip() in (folder / "report.md").read_text()
     rows = pd.read_csv(csv, dtype=COLUMNS)
     assert len(rows) == 10
@@ -216,7 +216,7 @@ def test_a_table_fits_the_terminal_and_names_both_models(tmp_path, at_once):
 
 def test_markdown_is_printed_on_a_terminal_where_it_is_asked_for(tmp_path, at_once):
     said = on_a_terminal("evaluate", *GRID, f"--out={tmp_path / 'run'}", "--markdown")
-    assert said.startswith("| attack | options | targets | crafted on | evaluated on | examples |")
+    assert said.startswith("| attack | crafted on | evaluated on | attacked error % | attack success % |")
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,15 @@ def rows(
             "seed": 0,
         }
         shared |= {"crafted_on": "mnist-table2-classical", "evaluated_on": f"mnist-{model}", "label": 0, "before": 0}
-        shared |= {"success": True, "l0": 1, "l2": 1.0, "linf": 1.0, "after_8bit": 0}
+        shared |= {
+            "success": True,
+            "l0": 1,
+            "l2": 1.0,
+            "linf": 1.0,
+            "after_8bit": 0,
+            "target": None,
+            "crafted_before": 0,
+        }
         frame = pd.DataFrame(shared, index=range(count)).assign(index=range(count))
         frames.append(frame.assign(after=[int(i < wrong) for i in range(count)], crafted_success=True))
     return pd.concat(frames)

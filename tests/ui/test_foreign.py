@@ -10,7 +10,6 @@ import zipfile
 from contextlib import suppress
 from functools import cache
 
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
@@ -18,11 +17,10 @@ from hypothesis import strategies as some
 from kerckhoffs import zoo
 from kerckhoffs.data import images
 from kerckhoffs.data.uploads import read_zip
-from kerckhoffs.evaluation import runs, summaries
+from kerckhoffs.evaluation import runs, summaries, tables
 from kerckhoffs.evaluation.experiments import UPLOADED
 from kerckhoffs.plots import runs as plots_runs
 from kerckhoffs.ui import foreign, link
-from kerckhoffs.ui.batch import results
 from kerckhoffs.ui.parts import pixels, strokes
 from kerckhoffs.zoo import cards
 from tests.batches import CLASSICAL, FGSM, begun, fgsm, finished
@@ -187,7 +185,7 @@ def test_names_in_a_zip_are_cells_and_no_formulas(ours):
     assert len(table.value) > 150
     assert "link" not in table.proto.columns
     for text in table.value.to_numpy().ravel():
-        assert not text.startswith(foreign.FORMULA)
+        assert not tables.FORMULA.match(text)
         assert text.isprintable()
 
 
@@ -249,7 +247,7 @@ def test_what_a_card_says_is_a_cell_that_is_no_link_and_no_formula(ours):
         app = opened("classifiers")
         cell = app.dataframe[0].value["Made by"].iloc[-1]
         assert cell in (foreign.visible(text), f"'{foreign.visible(text)}")
-        assert not cell.startswith(foreign.FORMULA)
+        assert not tables.FORMULA.match(cell)
         assert active_on(app, ours) == []
 
 
@@ -288,10 +286,7 @@ def test_a_sample_with_any_name_is_shown_in_a_run(name, ours):
 @pytest.mark.usefixtures("fresh_caches")
 def test_the_command_of_a_run_is_code_whatever_it_is():
     for text in SEEDS[::10]:
-        run = finished()
-        path = run.folder / runs.MANIFEST
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"command": text}))
-        app = shown(runs.find(run.id))
+        app = shown(finished(command=text))
         assert foreign.visible(text) in [each.value for each in app.code]
 
 
@@ -299,7 +294,7 @@ def test_the_command_of_a_run_is_code_whatever_it_is():
 def test_rows_that_are_not_of_the_runs_experiments_are_refused(ours):
     run = finished()
     [path] = run.shards().values()
-    rows = pd.read_csv(io.BytesIO(run.text(path)))
+    rows = run.rows()
     path.unlink()
     run.write(run.blocks[0], rows.assign(evaluated_on=SEEDS[3]))
     app = shown(run)
@@ -324,7 +319,6 @@ def test_no_name_is_a_tag_in_a_figure_or_in_its_page(draw):
 
 def test_the_files_of_a_run_have_plain_names():
     assert runs.ID.fullmatch(begun().id)
-    assert results.csv(pd.DataFrame({"a": [1]})) == "a\n1\n"
 
 
 def test_a_zip_names_what_it_leaves_out_in_one_line():

@@ -138,7 +138,7 @@ def test_dropout_is_on_for_training_and_off_for_judging(monkeypatch):
     def build(dataset: data.Dataset) -> nn.Sequential:
         return nn.Sequential(Watch(), nn.Flatten(), nn.Linear(784, 10))
 
-    monkeypatch.setitem(NETWORKS, "watched", Network("watched", "Watched", "Notes its mode.", build))
+    monkeypatch.setitem(NETWORKS, "watched", Network("watched", "Watched", "1 dense", "Notes its mode.", build))
     fit("mnist", "watched", recipe=replace(QUICK, epochs=2))
     assert seen == ([(20, True)] * 4 + [(VALIDATION, False)]) * 2
 
