@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from kerckhoffs.attackers import KNOWLEDGE
 from kerckhoffs.attacks import Attack
@@ -32,8 +33,11 @@ def panels_of_choice() -> Experiment | None:
         knowledge = dial(columns.right, "knowledge")
     with third, panel(3, "The attack", "attack"):
         attack = choose_attack(knowledge)
-        options = choose_options(attack)
-        target = choose_target(columns.dataset, chosen) if attack.targeted and chosen else None
+        first_option, (aim, more) = st.container(), st.columns([3, 2], vertical_alignment="bottom", wrap=False)
+        with first_option:
+            options = choose_options(attack, more)
+        with aim:
+            target = choose_target(columns.dataset, chosen) if attack.targeted and chosen else None
         st.caption(" ".join(remarks(attack, dict(options))))
     seed = st.session_state["seed"] if attack.random else 0
     link.leave(columns.address() | address(source, chosen, knowledge, attack, options, target, seed))
@@ -62,7 +66,7 @@ def remarks(attack: Attack, options: Mapping[str, Any]) -> Iterator[str]:
     if attack.kind == "universal":
         yield f"Fitted on {TRAINING_SAMPLES} of the bundled samples, never on the one that is shown."
     if attack.cost == 1:
-        yield f"{attack.name} takes one step: it runs at every change."
+        yield "It runs at every change."
 
 
 def choose_attack(knowledge: str) -> Attack:
@@ -74,9 +78,9 @@ def choose_attack(knowledge: str) -> Attack:
     return controls.attack(reads, "square", key="attack_by_queries")
 
 
-def choose_options(attack: Attack) -> tuple[tuple[str, Any], ...]:
+def choose_options(attack: Attack, more: DeltaGenerator) -> tuple[tuple[str, Any], ...]:
     """The attack's options, from the registry. Where an attack can, it shows its image whether it fools or not."""
-    chosen = controls.options(attack, {"epsilon": OPENING_EPSILON})
+    chosen = controls.options(attack, {"epsilon": OPENING_EPSILON}, more)
     if any(option.name == "perturb_all" for option in attack.options):
         chosen["perturb_all"] = True
     return tuple(chosen.items())

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
 from kerckhoffs import plots
@@ -66,11 +67,12 @@ def title(attack: Attack) -> str:
     return f"{attack.name} · {attack.norm} · {attack.access}, {strength(attack)}"
 
 
-def options(attack: Attack, opening: Mapping[str, Any]) -> dict[str, Any]:
+def options(attack: Attack, opening: Mapping[str, Any], more: DeltaGenerator) -> dict[str, Any]:
     """The options of an attack by name: the first at once, the rest behind a button, each where it counts.
 
     Args:
         opening: values to open on, where they are not the defaults.
+        more: where the button stands.
     """
     chosen: dict[str, Any] = {}
 
@@ -81,7 +83,7 @@ def options(attack: Attack, opening: Mapping[str, Any]) -> dict[str, Any]:
     first, *rest = (each for each in attack.options if each.name != "perturb_all")
     ask(first)
     if rest or attack.random:
-        with st.popover("More options", icon=":material/tune:", width="stretch"):
+        with more.popover("Options", icon=":material/tune:", width="stretch"):
             for each in rest:
                 ask(each)
             if attack.random:

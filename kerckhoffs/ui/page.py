@@ -46,6 +46,7 @@ STYLE = """
   h1 { font-size: 1.3rem !important; padding: 0 0 0.4rem !important; }
   .st-key-navigation h1 { padding: 0 !important; }
   .st-key-navigation { padding-right: 2.5rem; }
+  .st-key-preload { display: none; }
   [class*="st-key-bars_"] { min-height: 130px; }  /* a changed chart is made anew: the page below stays where it is */
   .k-sum { display: flex; align-items: flex-start; justify-content: center; gap: 0.4rem; }
   .k-sum figure { flex: 0 1 138px; margin: 0; min-width: 0; text-align: center; }

@@ -17,7 +17,8 @@ def evaluate() -> None:
     """Have the browser read it now, from the page at /."""
     for name in NAMES:
         script = f'<script type="module">import("./static/js/{name}").catch(() => {{}})</script>'
-        st.html(script, unsafe_allow_javascript=True)
+        with st.container(key="preload"):  # which the style takes out of the page
+            st.html(script, unsafe_allow_javascript=True)
 
 
 class Preload:
