@@ -1,6 +1,5 @@
 """What the server does around the pages: its own route, its settings, its start and its end."""
 
-import asyncio
 import json
 import sys
 import tomllib
@@ -17,23 +16,13 @@ from streamlit.web.server.app_discovery import discover_asgi_app
 from kerckhoffs import __version__
 from kerckhoffs.cli import serve, settings
 from kerckhoffs.ui import ending, preload, server, warm
-from tests import ROOT
+from tests import ROOT, asgi
 
 
 def get(app, path):
-    """The headers and the body of an answer; Starlette's own client needs a package more."""
-    sent = []
-
-    async def receive():
-        return {"type": "http.request"}
-
-    async def send(message):
-        sent.append(message)
-
-    scope = {"type": "http", "method": "GET", "path": path, "headers": [], "query_string": b"", "root_path": ""}
-    asyncio.run(app(scope, receive, send))
-    headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-    return headers, b"".join(message.get("body", b"") for message in sent)
+    """The headers and the body of an answer."""
+    _, headers, body = asgi.request(app, path)
+    return headers, body
 
 
 @pytest.mark.parametrize("file", ["app.py", "kerckhoffs/ui/entry/app.py"])

@@ -1,6 +1,5 @@
 """What browsers upload stays in the server's memory no longer than it takes to read it, and is bounded until then."""
 
-import asyncio
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +11,7 @@ from kerckhoffs.cli import settings
 from kerckhoffs.data import images
 from kerckhoffs.ui import uploads
 from kerckhoffs.ui.play import picture
+from tests import asgi
 from tests.pages import opened, words
 from tests.ui.play.test_input import digit, png
 
@@ -25,22 +25,14 @@ def manager():
 
 def put(manager, path, size, method="PUT"):
     """Send an upload through the middleware to a server that keeps it; returns the status."""
-    sent = []
 
     async def server(scope, receive, send):
         session, name = scope["path"].split("/")[-2:]
         manager.add_file(session, UploadedFileRec(name, "a.png", "image/png", bytes(size)))
         await send({"type": "http.response.start", "status": 204, "headers": []})
 
-    async def send(message):
-        sent.append(message)
-
-    async def receive():
-        return {"type": "http.request"}
-
-    scope = {"type": "http", "method": method, "path": path, "headers": []}
-    asyncio.run(uploads.Uploads(server, lambda: manager)(scope, receive, send))
-    return sent[0]["status"]
+    status, _, _ = asgi.request(uploads.Uploads(server, lambda: manager), path, method)
+    return status
 
 
 def test_of_twenty_uploads_that_no_page_reads_the_newest_are_kept(manager):
