@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from kerckhoffs.evaluation import runs, summaries, table3
+from kerckhoffs.evaluation import files, runs, summaries, table3
 from kerckhoffs.evaluation.examples import COLUMNS
 from kerckhoffs.evaluation.runs import MANIFEST, Run
 
@@ -69,12 +69,12 @@ def main() -> None:
     packed = gzip.compress(rows.to_csv(index=False).encode(), mtime=0)
     lines = table3.compare(pd.read_csv(io.BytesIO(gzip.decompress(packed)), dtype=COLUMNS))
     commands = [f"    {each['manifest']['command']}\n" for each in told["runs"]]
-    runs.write_atomically(RESULT / "rows.csv.gz", packed)
-    runs.write_atomically(RESULT / MANIFEST, (json.dumps(told, indent=1) + "\n").encode())
-    runs.write_atomically(RESULT / "summary.csv", lines.to_csv(index=False).encode())
-    runs.write_atomically(RESULT / "summary.json", lines.to_json(orient="records", indent=1).encode())
+    files.write_atomically(RESULT / "rows.csv.gz", packed)
+    files.write_atomically(RESULT / MANIFEST, (json.dumps(told, indent=1) + "\n").encode())
+    files.write_atomically(RESULT / "summary.csv", lines.to_csv(index=False).encode())
+    files.write_atomically(RESULT / "summary.json", lines.to_json(orient="records", indent=1).encode())
     report = "".join(commands) + "\n" + summaries.markdown(table3.report(lines))
-    runs.write_atomically(RESULT / "report.md", report.encode())
+    files.write_atomically(RESULT / "report.md", report.encode())
 
 
 if __name__ == "__main__":

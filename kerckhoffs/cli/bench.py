@@ -13,7 +13,7 @@ from kerckhoffs import bench, data, zoo
 from kerckhoffs.bench import contestants
 from kerckhoffs.cli.runs import check_file, listed
 from kerckhoffs.cli.show import Markdown, show
-from kerckhoffs.evaluation import runs, tables
+from kerckhoffs.evaluation import files, tables
 from kerckhoffs.evaluation.machine import machine
 
 
@@ -79,9 +79,9 @@ def bench_command(
         show(full, brief, markdown=markdown, more="All columns: --markdown, or --csv FILE.")
     print("\n".join(bench.notes(results)) or "nothing was measured")
     if csv:
-        runs.write_atomically(csv, tables.csv(bench.table(results, **conditions)), private=False)
+        files.write_atomically(csv, tables.csv(bench.table(results, **conditions)), private=False)
     if curve:
-        runs.write_atomically(curve, tables.csv(bench.security_curve(results)), private=False)
+        files.write_atomically(curve, tables.csv(bench.security_curve(results)), private=False)
     if plot:
         from kerckhoffs.plots import charts  # slow
 

@@ -19,7 +19,7 @@ from kerckhoffs.checks import check_choice
 from kerckhoffs.cli.show import Markdown
 from kerckhoffs.cli.show import show as show_table
 from kerckhoffs.data.uploads import read_zip
-from kerckhoffs.evaluation import engines, experiments, listing, runs, summaries, table3, tables
+from kerckhoffs.evaluation import engines, experiments, files, listing, runs, summaries, table3, tables
 from kerckhoffs.evaluation.engines import Progress
 from kerckhoffs.evaluation.examples import Samples
 from kerckhoffs.evaluation.experiments import UPLOADED
@@ -214,7 +214,7 @@ def _finish(
         return 1
     shown, brief = report(run)
     text = f"    {run.command}\n\n{summaries.markdown(shown)}"
-    runs.write_atomically(run.folder / "report.md", text.encode(errors="backslashreplace"))
+    files.write_atomically(run.folder / "report.md", text.encode(errors="backslashreplace"))
     show_table(shown, brief, markdown=full, more=f"All columns: --markdown, or {run.folder / 'report.md'}.")
     if csv:
         tables.export(run.tables(), csv)
@@ -233,6 +233,6 @@ def _table3(run: Run) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _write(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
-    runs.write_atomically(run.folder / "summary.csv", tables.csv(summary))
-    runs.write_atomically(run.folder / "summary.json", summary.to_json(orient="records", indent=1).encode())
+    files.write_atomically(run.folder / "summary.csv", tables.csv(summary))
+    files.write_atomically(run.folder / "summary.json", summary.to_json(orient="records", indent=1).encode())
     return summary

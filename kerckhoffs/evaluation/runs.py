@@ -5,7 +5,7 @@
     <folder>/rows/<block>-<hash>.csv.gz    the rows of one block (shards.py)
     <folder>/sessions.jsonl                who worked on it when: one line for each time that it was begun or resumed
     <folder>/.lock                         held by the process that writes
-    <folder>/.app                          in a run of the app's alone: touched when somebody looks at the run
+    <folder>/.app                          in a run of the app's alone (kept.py)
 
 A block is written whole or not at all, under its name only when it is on the disk, so a run may be killed at any
 moment and goes on where it was. Nothing is ever overwritten. What cannot be read back as it was written is named, and
@@ -22,11 +22,7 @@ import json
 import os
 import re
 import secrets
-import shutil
-import time
-import zipfile
-import zlib
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -34,22 +30,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import torch
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from kerckhoffs import places, zoo
 from kerckhoffs.checks import FileRefused
 from kerckhoffs.data import DATASETS
-from kerckhoffs.evaluation import experiments, shards
+from kerckhoffs.evaluation import experiments, files, shards
 from kerckhoffs.evaluation.examples import COLUMNS, Samples
 from kerckhoffs.evaluation.experiments import BLOCK, UPLOADED, Block, Experiment
 from kerckhoffs.evaluation.machine import machine
 
 FORMAT, BEFORE = "kerckhoffs-run-2", "kerckhoffs-run-1"
 MANIFEST, SAMPLES, SESSIONS, ROWS = "manifest.json", "samples.npz", "sessions.jsonl", "rows"
-LOCK, APP = ".lock", ".app"
+LOCK = ".lock"
 ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{16}")
 
 
@@ -145,7 +139,7 @@ class Run:
             FileRefused: if the disk refuses; what was written before stays.
         """
         data = shards.pack(rows.to_csv(index=False, lineterminator="\n"))
-        write_atomically(self.folder / ROWS / shards.name(self.seal, block.number, data), data)
+        files.write_atomically(self.folder / ROWS / shards.name(self.seal, block.number, data), data)
 
     def texts(self) -> Iterator[tuple[Path, bytes]]:
         """The blocks that are done, in their order: the file of each, and its CSV text.
@@ -194,7 +188,7 @@ class Run:
         Raises:
             FileRefused: if another process holds it, or the folder cannot be written.
         """
-        lock = _lock(self.folder)
+        lock = files.lock(self.folder / LOCK)
         try:
             lock.acquire(timeout=0)
         except Timeout as error:
@@ -224,7 +218,7 @@ class Run:
     def is_written(self) -> bool:
         """Whether a process holds the lock."""
         try:
-            with _lock(self.folder).acquire(timeout=0):
+            with files.lock(self.folder / LOCK).acquire(timeout=0):
                 return False
         except Timeout:
             return True
@@ -315,11 +309,11 @@ def create(
     except OSError as error:
         raise FileRefused(f"cannot write to {path}: {error.strerror}") from error
     if uploaded:
-        data = _pack(uploaded)
+        data = files.pack(uploaded)
         manifest["uploaded"] = hashlib.sha256(data).hexdigest()
-        write_atomically(path / SAMPLES, data)
+        files.write_atomically(path / SAMPLES, data)
     manifest["seal"] = seal(manifest)
-    write_atomically(path / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
+    files.write_atomically(path / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
     return open_run(path)
 
 
@@ -357,7 +351,7 @@ def open_run(folder: str | Path) -> Run:
             data = (path / SAMPLES).read_bytes()
             if hashlib.sha256(data).hexdigest() != manifest["uploaded"]:
                 raise ValueError(f"{SAMPLES} has changed since the run was begun")
-            uploaded = _unpack(data)
+            uploaded = files.unpack(data)
         there = len(uploaded.names) if uploaded else 0
         if any(each.split == UPLOADED and each.stop > there for each in what):
             raise ValueError(f"its experiments are on more than the {there} samples of {SAMPLES}")
@@ -399,43 +393,6 @@ def find(id_: str) -> Run:
     return replace(open_run(home() / id_), id=id_)  # a copy of a run under another name is another run
 
 
-def mark(run: Run) -> None:
-    """Make a run one of the app's, which `prune` deletes some day."""
-    with suppress(OSError):
-        (run.folder / APP).touch(mode=0o600)
-
-
-def seen(run: Run) -> None:
-    """Note that somebody looks at a run, if it is one of the app's."""
-    with suppress(OSError):
-        os.utime(run.folder / APP)
-
-
-def prune(*, days: float, newest: int, keep: Container[str] = ()) -> None:
-    """Delete the app's runs in the user's folder that nobody has looked at for so many days, or that are too many.
-
-    Args:
-        newest: how many may stay, those that were looked at last.
-        keep: ids of runs that stay whatever their age; those that a process is writing do too.
-    """
-    looked: dict[Path, float] = {}
-    for path in home().glob(f"*/{APP}"):
-        with suppress(OSError):  # gone since
-            looked[path.parent] = path.stat().st_mtime
-    begin = time.time() - days * 24 * 3600
-    for number, folder in enumerate(sorted(looked, key=looked.__getitem__, reverse=True)):
-        if (number >= newest or looked[folder] < begin) and folder.name not in keep:
-            remove(folder)
-
-
-def remove(folder: Path) -> None:
-    """Delete a run, unless a process is writing to it."""
-    with suppress(Timeout, OSError):
-        with _lock(folder).acquire(timeout=0):
-            shutil.rmtree(folder, ignore_errors=True)
-        shutil.rmtree(folder, ignore_errors=True)  # Windows deletes no lock that is held
-
-
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a run as it stands.
 
@@ -454,58 +411,6 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict):
         raise FileRefused(f"{path} is malformed: it is no object; restore it, or begin anew")
     return manifest
-
-
-def _lock(folder: Path) -> FileLock:
-    """The lock of a run, for its owner alone where there are modes."""
-    return FileLock(folder / LOCK, mode=0o600) if hasattr(os, "fchmod") else FileLock(folder / LOCK)
-
-
-def write_atomically(path: Path, data: bytes, *, private: bool = True) -> None:
-    """Write a file so that it is there as a whole, on the disk, or not at all.
-
-    Args:
-        private: for its owner alone (mode 0600 on POSIX).
-
-    Raises:
-        FileRefused: if the disk refuses.
-    """
-    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with open(part, "xb", opener=places.owner_only if private else None) as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-        if os.name == "posix":  # the name too
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise FileRefused(f"cannot write to {path.parent}: {error.strerror}; what is there is kept") from error
-
-
-def _pack(samples: Samples) -> bytes:
-    file = io.BytesIO()
-    np.savez(file, images=samples.images.numpy(), labels=samples.labels.numpy(), names=np.array(samples.names))
-    return file.getvalue()
-
-
-def _unpack(data: bytes) -> Samples:
-    """What `_pack` made.
-
-    Raises:
-        ValueError: if it is not that.
-    """
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            images, labels = torch.from_numpy(file["images"]), torch.from_numpy(file["labels"])
-            return Samples(images, labels, tuple(str(name) for name in file["names"]))
-    except (OSError, EOFError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{SAMPLES} cannot be read: {error}") from error
 
 
 def _now() -> str:

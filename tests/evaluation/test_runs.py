@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from kerckhoffs import zoo
 from kerckhoffs.checks import FileRefused
-from kerckhoffs.evaluation import engines, experiments, runs, shards
+from kerckhoffs.evaluation import engines, experiments, kept, runs, shards
 from kerckhoffs.evaluation.examples import COLUMNS, Samples
 from kerckhoffs.evaluation.experiments import BLOCK
 from kerckhoffs.zoo import networks
@@ -270,7 +270,7 @@ def test_folders_and_files_of_a_run_are_for_their_owner_alone(tmp_path):
         samples = Samples(images, torch.arange(COUNT) % 10, tuple(f"{i}.png" for i in range(COUNT)))
         run = begin(tmp_path / "new" / "run", split="uploaded", uploaded=samples)
         with run.writing():
-            runs.mark(run)
+            kept.mark(run)
             run.write(run.blocks[0], table(run.blocks[0], what=run.experiments[0]))
     finally:
         os.umask(before)

@@ -18,7 +18,7 @@ from typing import Literal
 import streamlit as st
 
 from kerckhoffs import places
-from kerckhoffs.evaluation import costs, runs
+from kerckhoffs.evaluation import costs, kept
 from kerckhoffs.evaluation.experiments import Block
 from kerckhoffs.evaluation.runs import Run
 from kerckhoffs.plots.runs import attack_words
@@ -173,7 +173,7 @@ class Runner:
     def prune(self) -> None:
         """Delete old runs, but none that is running or waiting."""
         with self._lock:
-            runs.prune(days=DAYS, newest=MOST, keep={id_ for id_, each in self._attempts.items() if each.live})
+            kept.prune(days=DAYS, newest=MOST, keep={id_ for id_, each in self._attempts.items() if each.live})
 
     def close(self) -> None:
         """Stop all, as the app ends."""

@@ -10,7 +10,7 @@ import streamlit as st
 
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.checks import FileRefused
-from kerckhoffs.evaluation import runs
+from kerckhoffs.evaluation import kept, runs
 from kerckhoffs.evaluation.runs import Run
 from kerckhoffs.ui import foreign
 from kerckhoffs.ui.batch.estimate import duration
@@ -53,11 +53,11 @@ def begin(run: Run, key: str) -> None:
     Raises:
         ValueError: if too much is running already; then the run is deleted.
     """
-    runs.mark(run)
+    kept.mark(run)
     try:
         _start(run, key)
     except ValueError:
-        runs.remove(run.folder)
+        kept.remove(run.folder)
         raise
     runner().prune()
 
@@ -120,7 +120,7 @@ def shown(key: str) -> Run | None:
         leave(key)
         st.warning(f"The address's run was refused: {foreign.sentence(_by_id(error))}.", icon=":material/link_off:")
         return None
-    runs.seen(run)
+    kept.seen(run)
     _remember(run.id)
     if st.query_params.to_dict() != {"run": run.id}:
         st.query_params.from_dict({"run": run.id})

@@ -15,7 +15,7 @@ from PIL import Image
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.bench import contestants
 from kerckhoffs.checks import FileRefused
-from kerckhoffs.evaluation import examples, experiments, judge, runs, summaries, tables
+from kerckhoffs.evaluation import examples, experiments, judge, kept, runs, summaries, tables
 from kerckhoffs.ui.batch import choose as batch
 from kerckhoffs.ui.batch import estimate as batch_estimate
 from kerckhoffs.ui.batch import results as batch_results
@@ -151,11 +151,11 @@ def test_old_runs_of_the_app_are_deleted_but_none_that_is_at_work_and_none_of_a_
     monkeypatch.setattr(runner, "MOST", 3)
     work, (looked_at, new, newer, waits, written, old, command_lines) = Runner(), [begun() for _ in range(7)]
     for run, days in ((newer, 1), (new, 2), (waits, 3), (written, 4), (old, 31), (looked_at, 31)):
-        runs.mark(run)
+        kept.mark(run)
         moment = time.time() - days * 24 * 3600
-        os.utime(run.folder / runs.APP, (moment, moment))
-    runs.seen(looked_at)
-    runs.seen(command_lines)
+        os.utime(run.folder / kept.APP, (moment, moment))
+    kept.seen(looked_at)
+    kept.seen(command_lines)
 
     def gone():
         work.prune()
