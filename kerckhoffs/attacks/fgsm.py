@@ -4,15 +4,11 @@ Goodfellow, Shlens and Szegedy, "Explaining and harnessing adversarial examples"
 paper. In float32's arithmetic the step is torchattacks' (test), which is not imported: with scipy.stats, half a second.
 """
 
-import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Pursuit
-from kerckhoffs.attacks.geometry import within
-from kerckhoffs.attacks.logits import CHUNK, NAN_GRADIENT, NO_GRADIENT, ask, fooled, look, read
 from kerckhoffs.attacks.public import public
-from kerckhoffs.attacks.sign import ARITHMETIC, rounded
+from kerckhoffs.attacks.sign import ARITHMETIC, ARITHMETICS, climb
 
 
 @public
@@ -30,7 +26,7 @@ def fgsm(
     """x' = clip(x + epsilon sign(grad J(x, y))), or minus with J(x, t) if targeted.
 
     J is the cross-entropy. Where the model is confident rounding spoils its gradient, in float32 and in float64; what
-    is climbed has the same direction and is never flat: see `_apart`. With arithmetic="float32" it is J as float32 has
+    is climbed has the same direction and is never flat: see sign.py. With arithmetic="float32" it is J as float32 has
     it, which is what torchattacks, foolbox and CleverHans step along.
 
     Args:
@@ -56,51 +52,16 @@ def fgsm(
     FGSM.check_options(epsilon=epsilon, arithmetic=arithmetic, perturb_all=perturb_all)
     pursuit = Pursuit(model, images, labels, targeted, on_step, perturb_all=perturb_all)
     if len(pursuit):
-        chunks = zip(pursuit.images.split(CHUNK), pursuit.labels.split(CHUNK), strict=True)
-        moved = torch.cat([_step(model, some, their, targeted, epsilon, arithmetic) for some, their in chunks])
-        pursuit.keep(moved, fooled(read(model, moved), pursuit.labels, targeted))
-        pursuit.report(1, 1, moved)
+        climb(
+            model,
+            pursuit,
+            targeted,
+            epsilon=epsilon,
+            step_size=epsilon,
+            iterations=1,
+            objective=ARITHMETICS[arithmetic],
+        )
     return pursuit.result()
-
-
-def _step(model: nn.Module, images: Tensor, labels: Tensor, targeted: bool, epsilon: float, arithmetic: str) -> Tensor:
-    if arithmetic == "float32":
-        _, gradient, _ = look(model, images, labels, targeted, rounded)
-    else:
-        with torch.enable_grad():
-            changed = images.detach().clone().requires_grad_(True)
-            loss = cross_entropy(_apart(model, changed, labels), labels)
-            (gradient,) = torch.autograd.grad(-loss if targeted else loss, changed)
-    return within((images + epsilon * gradient.sign()).clamp(0, 1), images, epsilon)
-
-
-def _apart(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-    """Logits (R, K) in float64 whose cross-entropy is never flat: 0 of the label, Z_j - Z_y - u of the others.
-
-    With u = log sum_{j != y} exp(Z_j) - Z_y (sign.py), J = log(1 + exp(u)) has u's gradient times
-    1 / (1 + exp(-u)), which rounds to 0 for a confident model. Here the logits are shifted by u's value, so that this
-    factor is 1/2 wherever it stands.
-
-    Args:
-        images: (R, C, H, W), which the gradient is taken by.
-        labels: y, (R,).
-
-    Raises:
-        ValueError: as `logits.ask` does, or if the model gives no gradient; with NaN in it, on the way back.
-    """
-    logits = ask(model, images).double()
-    if not logits.requires_grad:
-        raise ValueError(NO_GRADIENT)
-    images.register_hook(_numbers)
-    column = labels[:, None]
-    behind = logits - logits.gather(1, column)
-    u = behind.detach().scatter(1, column, -torch.inf).logsumexp(1, keepdim=True)
-    return (behind - u).scatter(1, column, 0)
-
-
-def _numbers(gradient: Tensor) -> None:
-    if bool(gradient.isnan().any()):
-        raise ValueError(NAN_GRADIENT)
 
 
 FGSM = Attack(
