@@ -1,6 +1,7 @@
 """Where things lie: what ships with the program, and what a user makes."""
 
 import os
+import secrets
 from pathlib import Path
 
 import platformdirs
@@ -38,3 +39,30 @@ def make_folder(path: Path, *, private: bool = True) -> None:
 def owner_only(path: str, flags: int) -> int:
     """An opener for `open`: a file that it makes is for its owner alone (mode 0600 on POSIX)."""
     return os.open(path, flags, 0o600)
+
+
+def write(path: Path, data: bytes, *, private: bool = True) -> None:
+    """Write a file so that it is there as a whole, on the disk, or not at all; one that is there is replaced.
+
+    Args:
+        private: for its owner alone (mode 0600 on POSIX).
+
+    Raises:
+        OSError: if the disk refuses; then what was there is kept.
+    """
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with open(part, "xb", opener=owner_only if private else None) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+        if os.name == "posix":  # the name too
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise

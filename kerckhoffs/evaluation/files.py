@@ -2,7 +2,6 @@
 
 import io
 import os
-import secrets
 import zipfile
 import zlib
 from pathlib import Path
@@ -30,21 +29,9 @@ def write_atomically(path: Path, data: bytes, *, private: bool = True) -> None:
     Raises:
         FileRefused: if the disk refuses.
     """
-    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
-        with open(part, "xb", opener=places.owner_only if private else None) as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-        if os.name == "posix":  # the name too
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        places.write(path, data, private=private)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise FileRefused(f"cannot write to {path.parent}: {error.strerror}; what is there is kept") from error
 
 

@@ -182,8 +182,8 @@ def save(entry: ModelCard, network: nn.Module, folder: str | Path) -> ModelCard:
     try:
         private = _is_users(folder)
         places.make_folder(folder, private=private)
-        _write(folder / entry.file, payload, private)
-        _write(folder / MANIFEST, manifest.encode(), private)
+        places.write(folder / entry.file, payload, private=private)
+        places.write(folder / MANIFEST, manifest.encode(), private=private)
     except OSError as error:
         raise FileRefused(f"cannot write the model to {folder}: {error.strerror}") from error
     return entry
@@ -227,15 +227,6 @@ def _is_users(folder: Path) -> bool:
     """Whether what is in a folder of models is for its owner alone: the folder of their own ones is."""
     home = places.home().resolve()
     return folder.resolve() == own_folder().resolve() or home in (folder.resolve(), *folder.resolve().parents)
-
-
-def _write(path: Path, payload: bytes, private: bool) -> None:
-    """Replace a file as a whole: a reader sees the old or the new one."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.unlink(missing_ok=True)  # of a process that was killed
-    with open(temporary, "xb", opener=places.owner_only if private else None) as file:
-        file.write(payload)
-    os.replace(temporary, path)
 
 
 def versions() -> dict[str, str]:
