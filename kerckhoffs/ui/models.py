@@ -122,8 +122,8 @@ def attackers(entry: ModelCard) -> tuple[str, ...]:
     """The attackers (KNOWLEDGE) whose examples pages may show against a defended classifier.
 
     With a private key none that reads gradients through it. A network reads places together that lie side by side
-    behind P, so the changes that its gradients make of uploads tell which do: two hundred uploads have named a
-    neighbour behind P for a fifth of all places, two thousand for two thirds (benchmarks/private_key.py).
+    behind P, so the changes that its gradients make of a few hundred uploads tell which do; benchmarks/private_key.py
+    counts the places whose neighbours they name.
     """
     found = offered(entry, cards())
     return tuple(name for name in found if shows_view(entry) or not _reads_through_key(name, entry))
