@@ -32,6 +32,7 @@ from kerckhoffs.checks import FileRefused
 FORMAT = "kerckhoffs-key-1"
 SECRET_BYTES = 32  # what HKDF-SHA256 and ChaCha20 carry: a longer secret adds nothing
 WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0)  # for a pipe; Windows has none among its files
+MASTER_LENGTH = 64  # values of a master key: their 2^296 orders are more than the 256 bits that a child can carry
 _MAX_FILE_BYTES = 64 * 2**20
 _MAX_LENGTH = 2**21  # what a file of that size holds: three channels of 836 x 836
 
@@ -95,6 +96,19 @@ class Key:
         uniform = ((np.frombuffer(stream, dtype="<u8") >> 12) + 0.5) / 2.0**52
         normal = NormalDist()
         return cls(np.array([normal.inv_cdf(float(u)) for u in uniform]), secret_bits=8 * len(secret))
+
+    def child(self, length: int, context: str) -> "Key":
+        """One of many keys that this one, as a master secret of at most 256 bits, stands for.
+
+        The secret is the SHA-256 of the values (of another message than the fingerprint's, which is public), and the
+        child is what `Key.derive` makes of it.
+
+        Args:
+            length: the number of values.
+            context: what the key is for; two contexts give keys that tell nothing of each other.
+        """
+        secret = hashlib.sha256(b"kerckhoffs master " + self.values.astype("<f8").tobytes()).digest()
+        return Key.derive(secret, length, context)
 
     def __len__(self) -> int:
         return len(self.values)

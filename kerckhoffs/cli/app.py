@@ -1,7 +1,7 @@
-"""The command line: kerckhoffs app | train | evaluate | runs | table3 | key | bench, also as python -m kerckhoffs.
+"""The command line: kerckhoffs app | defences | train | evaluate | runs | table3 | key | bench.
 
-Bad arguments end with status 2 and one line. A command reads its options, calls one function and prints. To add one,
-write its file and its line here.
+Also as python -m kerckhoffs. Bad arguments end with status 2 and one line. A command reads its options, calls one
+function and prints. To add one, write its file and its line here.
 """
 
 import io
@@ -11,6 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from kerckhoffs.cli.bench import bench_command
+from kerckhoffs.cli.defences import defences_command
 from kerckhoffs.cli.keys import key_app
 from kerckhoffs.cli.listing import runs_app
 from kerckhoffs.cli.runs import evaluate_command, table3_command
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 app.add_typer(key_app, name="key")
 app.command("app")(app_command)
+app.command("defences")(defences_command)
 app.command("train")(train_command)
 app.command("evaluate")(evaluate_command)
 app.add_typer(runs_app, name="runs")

@@ -1,6 +1,7 @@
-"""kerckhoffs train: fit a classifier and add it to a folder of models."""
+"""kerckhoffs train: fit a classifier and add it to a folder of models. Interrupted, it goes on where it was."""
 
 import dataclasses
+import hashlib
 import shlex
 import sys
 from pathlib import Path
@@ -10,17 +11,21 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from kerckhoffs import data, keys, zoo
+from kerckhoffs import data, keys, places, zoo
 from kerckhoffs.defences import DEFENCES
 from kerckhoffs.evaluation import summaries
 from kerckhoffs.evaluation.metrics import wilson
 from kerckhoffs.zoo import train
-from kerckhoffs.zoo.train import Recipe
+from kerckhoffs.zoo.train import Checkpoint, Recipe, pool
 
 
 def train_command(
     model: Annotated[
-        str, typer.Argument(help=f"<{'|'.join(data.DATASETS)}>-<{'|'.join(zoo.NETWORKS)}>-<{'|'.join(DEFENCES)}>")
+        str,
+        typer.Argument(
+            help=f"<{'|'.join(data.DATASETS)}>-<{'|'.join(zoo.NETWORKS)}>-<defence>, for example "
+            "mnist-table1-keyed-adversarial. `kerckhoffs defences` lists the defences."
+        ),
     ],
     out: Annotated[Path | None, typer.Option(help="Folder of models; that of your own ones by default.")] = None,
     key: Annotated[
@@ -38,12 +43,25 @@ def train_command(
     shift: Annotated[float | None, typer.Option(help="Largest random shift, pixels, before P.")] = None,
     scale: Annotated[float | None, typer.Option(help="Largest random change of size, a share, before P.")] = None,
     flip: Annotated[bool | None, typer.Option(help="Mirror half of the images, before P.")] = None,
+    epsilon: Annotated[
+        float | None, typer.Option(help="Adversarial trainings: the largest change of a pixel (linf).")
+    ] = None,
+    attack_steps: Annotated[
+        int | None, typer.Option(help="Adversarial training: steps of PGD; 1 is FGSM from a random start.")
+    ] = None,
+    temperature: Annotated[float | None, typer.Option(help="Distillation: what logits are divided by.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of weights, order and augmentation.")] = None,
+    float16: Annotated[
+        bool, typer.Option("--float16", help="Round the weights to float16: half the file. Errors are measured after.")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin anew where an earlier training was interrupted.")
+    ] = False,
 ) -> int:
-    """Fit a classifier and add it to a folder of models. Ctrl-C keeps the best so far.
+    """Fit a classifier and add it to a folder of models. Ctrl-C keeps the best so far; the same command goes on.
 
-    Options that are left out come from the recipe of the shipped model. The full training set is read from the
-    folder KERCKHOFFS_DATA, or downloaded.
+    Options that are left out come from the recipe of the shipped model, or of its set and training. The full training
+    set is read from the folder KERCKHOFFS_DATA, or downloaded.
     """
     dataset, network, defence = zoo.parse(model)
     given = dict(
@@ -56,39 +74,56 @@ def train_command(
         shift=shift,
         scale=scale,
         flip=flip,
+        epsilon=epsilon,
+        attack_steps=attack_steps,
+        temperature=temperature,
         seed=seed,
     )
     given = {name: value for name, value in given.items() if value is not None}
-    recipe = dataclasses.replace(train.RECIPES.get(model, Recipe()), **given)  # type: ignore[arg-type]
+    recipe = dataclasses.replace(train.recipe_for(dataset, network, defence), **given)  # type: ignore[arg-type]
     folder = out or zoo.own_folder()
     lengths = DEFENCES[defence].key_lengths(data.DATASETS[dataset].shape)
     if not lengths and (key or publish_key):
         raise ValueError(f"{model} is a {DEFENCES[defence].name} classifier and takes no key")
     zoo.check_folder(folder)  # before the work, not after it
     public = [folder / f"{model}.key{number or ''}.json" for number in range(len(lengths))] if publish_key else []
-    secrets = _training_keys(lengths, key or [], public)
+    begun = _checkpoint(model, recipe, [folder.absolute(), *(each.absolute() for each in key or []), publish_key])
+    if fresh:
+        begun.remove()
+    secrets = _training_keys(lengths, key or [], public, begun)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
         task = bar.add_task(model, total=None)
 
+        shown = None
+
         def show(progress: train.Progress) -> None:
-            best = "" if progress.best_error is None else f", best {100 * progress.best_error:.2f} %"
-            text = f"epoch {progress.epoch + 1}/{recipe.epochs}, loss {progress.loss:.3f}{best}"
+            nonlocal shown
+            stage = "" if progress.stage == "network" else f"{progress.stage}: "
+            text = f"{stage}epoch {progress.epoch + 1}, loss {progress.loss:.3f}"
             bar.update(task, total=progress.steps, completed=progress.step, description=text)
+            if progress.validation_error is not None and shown != (progress.stage, progress.epoch):
+                shown = progress.stage, progress.epoch
+                bar.console.print(f"{stage}epoch {progress.epoch}, validation: {_errors(progress)}")
 
         try:
             validation = len(data.load(dataset, "validation")[1])  # a set that is not there leaves no key behind
             _keep(secrets, public)
-            fitted = train.fit(dataset, network, defence, keys=secrets, recipe=recipe, on_step=show)
+            begun.write("keys", {}, {"keys": [each.fingerprint for each in secrets]})
+            fitted = train.fit(
+                dataset, network, defence, keys=secrets, recipe=recipe, on_step=show, checkpoint=begun.folder
+            )
         except KeyboardInterrupt:
             bar.stop()
             print("stopped before the first epoch was over: there is nothing to keep", file=sys.stderr)
             return 130
 
+    if float16:
+        fitted.model.network.half().float()
     images, labels = data.load(dataset)
     options = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if name != "flip"]
     options += [] if flip is None else ["--flip" if flip else "--no-flip"]
-    options += [f"--out={out}"] * (out is not None) + ["--publish-key"] * publish_key
+    options += [f"--out={out}"] * (out is not None) + ["--publish-key"] * publish_key + ["--float16"] * float16
     card = zoo.save(
         zoo.ModelCard(
             id=model,
@@ -100,29 +135,55 @@ def train_command(
             key_files=tuple(path.name for path in public),
             file=f"{model}.safetensors",
             sha256="",
-            validation_error=fitted.validation_error,
+            validation_error=train.error_rate(fitted.model, *data.load(dataset, "validation")),
             test_error=train.error_rate(fitted.model, images, labels),
             test_samples=len(labels),
             command=shlex.join(["python", "-m", "kerckhoffs", "train", model, *options]),
             training=dataclasses.asdict(recipe)
-            | {"best_epoch": fitted.epoch + 1, "seconds": round(fitted.seconds), "stopped": fitted.stopped},
+            | {"best_epoch": fitted.epoch + 1, "seconds": round(fitted.seconds), "stopped": fitted.stopped}
+            | ({} if fitted.attacked_error is None else {"attacked_validation_error": fitted.attacked_error})
+            | ({"pool": [each.seed for each in pool.recipes(recipe)]} if _pooled(defence) else {}),
             versions=zoo.versions(),
         ),
         fitted.model.network,
         folder,
+        float16=float16,
     )
+    if not fitted.stopped:
+        begun.remove()
     errors = _percent(card.validation_error, validation), _percent(card.test_error, card.test_samples)
     print(f"{card.title}, in percent with 95 % intervals: validation error {errors[0]}, test error {errors[1]}")
     print(f"written to {folder / card.file}")
     return 130 if fitted.stopped else 0
 
 
+def _pooled(defence: str) -> bool:
+    return DEFENCES[defence].training == "ensemble-adversarial"
+
+
+def _checkpoint(model: str, recipe: Recipe, others: list[object]) -> Checkpoint:
+    """Where this training goes on: a folder that is named by all that was asked for."""
+    asked = repr([model, dataclasses.asdict(recipe), *map(str, others)])
+    return Checkpoint(places.home() / "training" / f"{model}-{hashlib.sha256(asked.encode()).hexdigest()[:12]}")
+
+
+def _errors(progress: train.Progress) -> str:
+    assert progress.validation_error is not None
+    clean = f"clean error {100 * progress.validation_error:.2f} %"
+    return clean if progress.attacked_error is None else f"{clean}, attacked {100 * progress.attacked_error:.2f} %"
+
+
 def _percent(error: float, samples: int) -> str:
     return summaries.percent(error, *wilson(round(error * samples), samples))
 
 
-def _training_keys(lengths: tuple[int, ...], given: list[Path], public: list[Path]) -> tuple[keys.Key, ...]:
-    """The keys to train with: those of the files that were given or are public already, else new ones."""
+def _training_keys(
+    lengths: tuple[int, ...], given: list[Path], public: list[Path], begun: Checkpoint
+) -> tuple[keys.Key, ...]:
+    """The keys to train with: of the files that were given, that are public or that were begun with, else new ones."""
+    if not given and not public and (state := begun.read("keys")):
+        given = [zoo.user_key_path(fingerprint) for fingerprint in state[1]["keys"]]
+        given = given if all(path.exists() for path in given) else []
     if given and len(given) != len(lengths):
         raise ValueError(f"{len(lengths)} keys are needed, but {len(given)} files were given")
     found = []

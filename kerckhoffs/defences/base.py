@@ -1,7 +1,7 @@
 """What a defence is to the rest of the project: an entry of the registry, and the classifier that it makes.
 
 A defended classifier is an nn.Module from images (N, C, H, W) in [0, 1] to logits (N, K). It holds one network, or
-several, and what stands before them; its weights are those of the network, and a key is none of them.
+several, and what stands before them; its weights are those of the networks, and a key is none of them.
 """
 
 from collections.abc import Callable
@@ -15,6 +15,9 @@ from kerckhoffs.transforms import Shape
 
 Build = Callable[[Callable[[], nn.Module], Shape, tuple[Key, ...]], "DefendedClassifier"]
 """From a function that makes an untrained network, the shape of an image and the keys to the classifier."""
+
+Training = Literal["clean", "distilled", "adversarial", "ensemble-adversarial"]
+"""How a defence is trained (zoo/train has the code of each)."""
 
 
 class DefendedClassifier(nn.Module):
@@ -33,8 +36,17 @@ class DefendedClassifier(nn.Module):
         self.shape = shape
 
     def view(self, images: Tensor) -> Tensor:
-        """What the network sees: the images themselves."""
+        """What the network sees: the images themselves. Where there are several networks, all they see, as a grid."""
         return images
+
+    def members(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The logits (N, K) of each network; training fits each of them."""
+        return (self.network(self.view(images)),)
+
+    def combine(self, logits: tuple[Tensor, ...]) -> Tensor:
+        """What the classifier says, (N, K), when its networks say this."""
+        [only] = logits
+        return only
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, K).
@@ -47,8 +59,7 @@ class DefendedClassifier(nn.Module):
             raise ValueError(
                 f"this classifier takes images of shape (N, {needed}), but was given {tuple(images.shape)}"
             )
-        logits: Tensor = self.network(self.view(images))
-        return logits
+        return self.combine(self.members(images))
 
 
 @dataclass(frozen=True)
@@ -58,28 +69,43 @@ class Defence:
     Args:
         id: the last part of a model's id.
         name: for people, as it stands in a title: "MNIST, Table 2, keyed".
-        family: "none", or "keyed": a keyed transform stands before the network.
-        summary: what it is and what it costs, in two sentences.
+        family: "none"; "keyed": a keyed transform stands before the network; "keyless": something without a key does.
+        what: what it is, in a sentence.
+        cost: what it costs, in a sentence.
         known: what is known against it.
-        trained: how it is trained.
+        trained: how it is trained, in words.
         source: where it was published.
         key_lengths: of the keys that it needs for images of a shape; () if it needs none.
         build: makes the classifier, untrained.
         by_attacker: whether it is an attacker who makes such a classifier, to craft examples on it.
+        training: how it is trained.
+        randomized: whether two calls on the same image may differ.
+        networks: how many networks it has.
+        entropy_bits: of all its keys for images of a shape; 0 without a key.
     """
 
     id: str
     name: str
-    family: Literal["none", "keyed"]
-    summary: str
+    family: Literal["none", "keyed", "keyless"]
+    what: str
+    cost: str
     known: str
     trained: str
     source: str
     key_lengths: Callable[[Shape], tuple[int, ...]]
     build: Build
     by_attacker: bool = False
+    training: Training = "clean"
+    randomized: bool = False
+    networks: int = 1
+    entropy_bits: Callable[[Shape], float] = lambda shape: 0.0
 
     @property
     def keyed(self) -> bool:
         """Whether it has a key."""
         return self.family == "keyed"
+
+    @property
+    def summary(self) -> str:
+        """What it is and what it costs, in two sentences."""
+        return f"{self.what} {self.cost}"

@@ -1,6 +1,5 @@
 """A secret rotation or reflection of the whole image: the natural generalisation of a permutation."""
 
-import hashlib
 import math
 
 import numpy as np
@@ -8,11 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kerckhoffs.keys import Key
+from kerckhoffs.keys import MASTER_LENGTH, SECRET_BYTES, Key
 from kerckhoffs.transforms.base import KeyedTransform, Shape, Transform
 
-KEY_LENGTH = 64  # 64 values have 2^296 orders: more than the 256 bits that the stream below can carry
-ENTROPY_BITS = 8 * hashlib.sha256().digest_size
+ENTROPY_BITS = 8 * SECRET_BYTES
 MAX_VALUES = 3072  # of an image, 3 x 32 x 32: Q has the square of it, and its QR takes the cube
 
 
@@ -21,7 +19,7 @@ class Projection(KeyedTransform):
 
     Q is the orthogonal factor of a Gaussian matrix, with its columns' signs set by the diagonal of the triangular one,
     which makes it uniform (Haar) and unique (Mezzadri 2007). The N * N Gaussian values come from the key's 64 by
-    SHA-256 and `Key.derive`, a row each, so **Q is worth 256 bits, however large it is**. Made in float64, applied in
+    `Key.child`, a row each, so **Q is worth 256 bits, however large it is**. Made in float64, applied in
     float32.
 
     It keeps l2 distances, and neither l0 nor linf, for it mixes all pixels. **What comes out leaves [0, 1].**
@@ -53,9 +51,7 @@ class Projection(KeyedTransform):
 
 
 def _orthogonal(key: Key, side: int) -> NDArray[np.float64]:
-    # another hash than the fingerprint's, which is public
-    secret = hashlib.sha256(b"kerckhoffs projection " + key.values.astype("<f8").tobytes()).digest()
-    gaussian = np.stack([Key.derive(secret, side, f"projection, row {row}").values for row in range(side)])
+    gaussian = np.stack([key.child(side, f"projection, row {row}").values for row in range(side)])
     orthogonal, triangular = np.linalg.qr(gaussian)
     return np.asarray(orthogonal * np.sign(np.diag(triangular)), dtype=np.float64)
 
@@ -65,7 +61,7 @@ def _key_length(shape: Shape) -> int:
         raise ValueError(
             f"images of shape {tuple(shape)} have {math.prod(shape)} values, but a projection takes 2 to {MAX_VALUES}"
         )
-    return KEY_LENGTH
+    return MASTER_LENGTH
 
 
 PROJECTION = Transform(

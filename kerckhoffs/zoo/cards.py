@@ -91,9 +91,15 @@ def parse(id_: str) -> tuple[str, str, str]:
     Raises:
         ValueError: on one that names none, with the choices.
     """
-    known = {model_id(*each): each for each in ((d, n, f) for d in DATASETS for n in NETWORKS for f in DEFENCES)}
-    check_choice(id_, known, "model")
-    return known[id_]
+    dataset = next((name for name in DATASETS if id_.startswith(f"{name}-")), None)
+    network, _, defence = id_.removeprefix(f"{dataset}-").partition("-")
+    if dataset is None or network not in NETWORKS or not defence:
+        raise ValueError(
+            f"unknown model {id_!r}: it is <{'|'.join(DATASETS)}>-<{'|'.join(NETWORKS)}>-<defence>, for example "
+            f"{model_id(next(iter(DATASETS)), next(iter(NETWORKS)), 'keyed')}"
+        )
+    check_choice(defence, DEFENCES, "defence")
+    return dataset, network, defence
 
 
 _FIELD_TYPES: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The paper's networks: Table 1 (attacked with FGSM) and Table 2 (attacked with Carlini-Wagner).
+"""The paper's networks, Table 1 (attacked with FGSM) and Table 2 (attacked with Carlini-Wagner), and two smaller ones.
 
 They map images (N, C, H, W) in [0, 1] to logits (N, K). The tables give filters and kernels only; strides, padding
 and the dropout rate are those of the public code that the paper names (CleverHans' basic network for Table 1, Carlini
@@ -6,6 +6,7 @@ and Wagner's for Table 2). The sizes in the comments are those for 28 x 28. To a
 its entry in NETWORKS.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,14 +20,18 @@ from kerckhoffs.data import DATASETS, Dataset
 FLOAT32: dict[str, Any] = {"dtype": torch.float32, "device": "cpu"}  # whatever torch's defaults are
 
 
-def table1(dataset: Dataset) -> nn.Sequential:
-    """Paper, Table 1: three convolutions with strides 2, 2, 1, the first padded by 3, and one dense layer."""
+def table1(dataset: Dataset, width: int = 64) -> nn.Sequential:
+    """Paper, Table 1: three convolutions with strides 2, 2, 1, the first padded by 3, and one dense layer.
+
+    Args:
+        width: filters of the first convolution; the others have twice as many.
+    """
     convolutions = (
-        nn.Conv2d(dataset.shape[0], 64, 8, stride=2, padding=3, **FLOAT32),  # (N, 64, 14, 14)
+        nn.Conv2d(dataset.shape[0], width, 8, stride=2, padding=3, **FLOAT32),  # (N, width, 14, 14)
         nn.ReLU(),
-        nn.Conv2d(64, 128, 6, stride=2, **FLOAT32),  # (N, 128, 5, 5)
+        nn.Conv2d(width, 2 * width, 6, stride=2, **FLOAT32),  # (N, 2 width, 5, 5)
         nn.ReLU(),
-        nn.Conv2d(128, 128, 5, **FLOAT32),  # (N, 128, 1, 1)
+        nn.Conv2d(2 * width, 2 * width, 5, **FLOAT32),  # (N, 2 width, 1, 1)
         nn.ReLU(),
         nn.Flatten(),
     )
@@ -62,6 +67,26 @@ def table2(dataset: Dataset) -> nn.Sequential:
         nn.ReLU(),
         nn.Linear(hidden, len(dataset.classes), **FLOAT32),
     )
+
+
+def half(dataset: Dataset) -> nn.Sequential:
+    """Table 1 with half the filters in every layer: a quarter of the weights, for defences of many networks."""
+    return table1(dataset, 32)
+
+
+def mlp(dataset: Dataset, widths: tuple[int, ...] = (512, 512)) -> nn.Sequential:
+    """Dense layers alone: what it can learn does not depend on the order of the pixels.
+
+    Args:
+        widths: of the hidden layers.
+    """
+    sizes = (math.prod(dataset.shape), *widths)
+    hidden = [
+        layer
+        for before, after in zip(sizes, widths, strict=False)
+        for layer in (nn.Linear(before, after, **FLOAT32), nn.ReLU())
+    ]
+    return nn.Sequential(nn.Flatten(), *hidden, nn.Linear(sizes[-1], len(dataset.classes), **FLOAT32))
 
 
 def _features(convolutions: tuple[nn.Module, ...], dataset: Dataset) -> int:
@@ -106,6 +131,21 @@ NETWORKS: dict[str, Network] = {
             "4 conv, 3 dense",
             "The paper's network for CW: 4 convolutions, 3 dense layers.",
             table2,
+        ),
+        Network(
+            "half",
+            "Table 1, half as wide",
+            "3 conv, 1 dense",
+            "The paper's network for FGSM with half the filters: where a defence needs many networks.",
+            half,
+        ),
+        Network(
+            "mlp",
+            "MLP",
+            "3 dense",
+            "A fully connected network, of an attacker who does not know the design: it does not care about the order "
+            "of pixels.",
+            mlp,
         ),
     )
 }

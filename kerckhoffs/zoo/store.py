@@ -159,8 +159,11 @@ def user_key_path(fingerprint: str) -> Path:
     return places.home() / "keys" / f"{fingerprint}.json"
 
 
-def save(entry: ModelCard, network: nn.Module, folder: str | Path) -> ModelCard:
+def save(entry: ModelCard, network: nn.Module, folder: str | Path, *, float16: bool = False) -> ModelCard:
     """Write weights and card into a folder; a model with the same id is replaced.
+
+    Args:
+        float16: write the weights in half the bytes, for a network whose weights were rounded so (`half().float()`).
 
     Returns:
         The card with its sha256.
@@ -170,7 +173,8 @@ def save(entry: ModelCard, network: nn.Module, folder: str | Path) -> ModelCard:
         FileRefused: if the folder cannot be written.
     """
     folder = Path(folder)
-    payload = save_weights({name: value.contiguous() for name, value in network.state_dict().items()})
+    kind = torch.float16 if float16 else torch.float32
+    payload = save_weights({name: value.to(kind).contiguous() for name, value in network.state_dict().items()})
     entry = replace(entry, sha256=hashlib.sha256(payload).hexdigest())
     cards.write(entry)
     others = _read(folder) if (folder / MANIFEST).exists() else {}

@@ -1,0 +1,24 @@
+"""Fit a classifier: recipes, the loop, and a way of training a file or a class."""
+
+from kerckhoffs.zoo.train.augmentation import augment
+from kerckhoffs.zoo.train.checkpoints import Checkpoint
+from kerckhoffs.zoo.train.judging import bfloat16_is_fast, error_rate
+from kerckhoffs.zoo.train.loop import Fitted, Progress, fit
+from kerckhoffs.zoo.train.pool import POOL
+from kerckhoffs.zoo.train.recipes import COMPANIONS, RECIPES, Recipe, companion, recipe_for
+
+__all__ = [
+    "COMPANIONS",
+    "POOL",
+    "RECIPES",
+    "Checkpoint",
+    "Fitted",
+    "Progress",
+    "Recipe",
+    "augment",
+    "bfloat16_is_fast",
+    "companion",
+    "error_rate",
+    "fit",
+    "recipe_for",
+]
