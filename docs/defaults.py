@@ -35,6 +35,7 @@ PEERS: dict[str, tuple[str, str]] = {  # attack: the classes of torchattacks and
     "mi_fgsm": ("MIFGSM", "LinfMomentumIterativeFastGradientMethod"),
     "pgd": ("PGD", "LinfProjectedGradientDescentAttack"),
     "apgd": ("APGD", ""),
+    "low_frequency": ("", ""),
     "jsma": ("", ""),
     "lbfgs": ("", ""),
     "cw_l2": ("CW", "L2CarliniWagnerAttack"),

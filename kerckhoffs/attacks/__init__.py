@@ -17,6 +17,7 @@ from kerckhoffs.attacks.hop_skip_jump import HOP_SKIP_JUMP, hop_skip_jump
 from kerckhoffs.attacks.illc import ILLC, illc
 from kerckhoffs.attacks.jsma import JSMA, jsma
 from kerckhoffs.attacks.lbfgs import LBFGS, lbfgs
+from kerckhoffs.attacks.low_frequency import LOW_FREQUENCY, low_frequency
 from kerckhoffs.attacks.mi_fgsm import MI_FGSM, mi_fgsm
 from kerckhoffs.attacks.one_pixel import ONE_PIXEL, one_pixel
 from kerckhoffs.attacks.otcm import OTCM, otcm
@@ -47,6 +48,7 @@ __all__ = [
     "illc",
     "jsma",
     "lbfgs",
+    "low_frequency",
     "mi_fgsm",
     "one_pixel",
     "otcm",
@@ -69,6 +71,7 @@ ATTACKS: dict[str, Attack] = {
         MI_FGSM,
         PGD,
         APGD,
+        LOW_FREQUENCY,
         JSMA,
         LBFGS,
         CW_L2,

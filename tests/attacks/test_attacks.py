@@ -38,6 +38,7 @@ QUICK = {
     "mi_fgsm": {"epsilon": 0.6, "iterations": 8},
     "pgd": {"epsilon": 0.6, "step_size": 0.1, "iterations": 15},
     "apgd": {"epsilon": 0.6, "iterations": 15},
+    "low_frequency": {"epsilon": 0.8, "step_size": 0.1, "iterations": 10, "band": 1.0},
     "jsma": {"gamma": 1.0, "theta": 0.8, "direction": "both"},
     "lbfgs": {"search_steps": 4, "max_iterations": 8},
     "cw_l2": {"iterations": 40},
