@@ -25,6 +25,7 @@ from kerckhoffs.zoo.train.augmentation import augment
 from kerckhoffs.zoo.train.checkpoints import Checkpoint, adam_state, part, restore_adam, under
 from kerckhoffs.zoo.train.judging import Score
 from kerckhoffs.zoo.train.methods import Adversarial, Clean, Distilled, EnsembleAdversarial, Labelled, Method
+from kerckhoffs.zoo.train.quick import quicken
 from kerckhoffs.zoo.train.recipes import Recipe, companion
 
 
@@ -137,7 +138,9 @@ def fit(
         method = EnsembleAdversarial(pool.make(recipe, member), recipe, judging.bfloat16_is_fast())
     else:
         method = Clean()
-    return _Run(model, sets, recipe, method, on_step, kept, "network").go()
+    fitted = _Run(model, sets, recipe, method, on_step, kept, "network").go()
+    quicken(fitted.model.network, on=False)
+    return fitted
 
 
 def _build(
@@ -169,7 +172,7 @@ class _Run:
         self.model, self.recipe, self.method = model, recipe, method
         (self.images, self.labels), self.validation = sets
         self.on_step, self.kept, self.stage = on_step, kept, stage
-        self.network = model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = quicken(model.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average))
         self.a_epoch = len(self.labels) // recipe.batch_size
         self.steps = recipe.epochs * self.a_epoch
