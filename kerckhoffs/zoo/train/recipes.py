@@ -12,6 +12,8 @@ from kerckhoffs.defences.base import Training
 COMPANIONS = 1_000_000
 """Seeds from here on are of what a defender trains for training alone: teachers, pools. Nobody else may use them."""
 COMPANIONS_EACH = 100
+ATTACKERS = 1
+"""The seed of what an attacker trains, where none is given: not that of the defender's networks, which is 0."""
 
 
 @dataclass(frozen=True)
@@ -117,4 +119,5 @@ def recipe_for(dataset: str, network: str, defence: str) -> Recipe:
         return replace(plain, epochs=8, epsilon=_STRANGERS_EPSILONS.get(dataset, 8 / 255))
     if training == "distilled":
         return replace(base, temperature=100.0)
-    return base
+    attackers = DEFENCES[defence].by_attacker or network == "mlp"
+    return replace(base, seed=ATTACKERS) if attackers else base
