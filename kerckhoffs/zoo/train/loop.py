@@ -275,6 +275,7 @@ class _Run:
             tensors |= under("average.", self.averaged.state_dict()) | {"random": torch.get_rng_state()}
         words = {name: getattr(self, name) for name in ("epoch", "seconds", "best_epoch", "attacks")}
         words |= {"best_score": vars(self.best_score), "newest": vars(self.newest)}
+        words["rates"] = [{name: group[name] for name in ("lr", "betas")} for group in self.optimizer.param_groups]
         self.kept.write(self.stage, tensors, words)
 
     def _take_up(self) -> None:
@@ -292,6 +293,7 @@ class _Run:
         self.network.load_state_dict(part(tensors, "network."))
         self.averaged.load_state_dict(part(tensors, "average."))
         restore_adam(self.optimizer, part(tensors, "adam."))
-        self.schedule.last_epoch = self.epoch * self.a_epoch - 1
-        self.schedule.step()  # the rate of the next step
+        for group, rates in zip(self.optimizer.param_groups, words["rates"], strict=True):
+            group |= rates
+        self.schedule.last_epoch = self.epoch * self.a_epoch
         torch.set_rng_state(tensors["random"])
