@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from kerckhoffs.attacks.averaged import Averaged
 from kerckhoffs.zoo.train.crafting import perturb
 from kerckhoffs.zoo.train.judging import AT_ONCE
 from kerckhoffs.zoo.train.recipes import Recipe
@@ -95,20 +96,6 @@ class Adversarial(Clean):
         return torch.cat([perturb(model, *part, **how, generator=generator) for part in parts]), labels
 
 
-class Mean(nn.Module):
-    """The mean of several models' logits: what an attack on all of them climbs."""
-
-    thread_safe = True
-
-    def __init__(self, models: Sequence[nn.Module]) -> None:
-        super().__init__()
-        self.models = nn.ModuleList(models)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, K)."""
-        return torch.stack([model(images) for model in self.models]).mean(0)
-
-
 class EnsembleAdversarial(Clean):
     """Half of each batch crafted on other networks, which stand still (Tramèr et al. 2018).
 
@@ -131,7 +118,7 @@ class EnsembleAdversarial(Clean):
         chosen = torch.randperm(len(self.pool))[:together].tolist()
         steps, random_start = self.STEPS[int(torch.randint(len(self.STEPS), ()))]
         crafted = perturb(
-            Mean([self.pool[number] for number in chosen]),
+            Averaged([self.pool[number] for number in chosen]),
             images[half:],
             labels[half:],
             epsilon=self.recipe.epsilon,
