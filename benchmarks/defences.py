@@ -1,0 +1,253 @@
+"""The defences under attack: who crafts on what, and what each defence reads afterwards. Writes results/defences.
+
+    python -m benchmarks.defences white_box carried ... --out results/defences
+    python -m benchmarks.defences --report --out results/defences
+
+A question is a few attacks crafted on a few models and shown to others, always the first 1000 test samples, untargeted.
+Every example counts, also one that fails where it was crafted (perturb_all). Models are named by their id; those that
+do not ship by `folder/id`, from a folder below --models (README.md there has the commands); several that are averaged
+by + between them. What is done is kept, so a second call does only what is missing.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import nn
+
+from kerckhoffs import zoo
+from kerckhoffs.attacks.averaged import Averaged
+from kerckhoffs.bench import contestants
+from kerckhoffs.evaluation import examples, experiments, summaries, tables
+from kerckhoffs.evaluation.examples import COLUMNS
+from kerckhoffs.evaluation.experiments import Experiment
+
+SAMPLES = 1000
+KEPT = (*summaries.NEEDED, "crafted_after")
+"""The columns of the rows that are kept."""
+HEADING = """# The defences under attack
+
+Made by `python -m benchmarks.defences`, which says what each question is. Percent with 95 % intervals, of the first
+1000 test samples but where the column says otherwise. The rows are in the files of the questions, all columns of the
+summary in summary.csv.
+"""
+ALL = ":perturb_all=true"
+WHERE = "where it is evaluated"  # crafted on each of the evaluated models itself
+
+TABLE1 = "mnist-table1"
+TWIN, OWN_KEY, MLP = f"{TABLE1}-classical", f"{TABLE1}-surrogate", "mnist-mlp-classical"
+STRANGERS = (TWIN, MLP, OWN_KEY, f"{TWIN}+{MLP}+{OWN_KEY}")
+"""Attackers without the key who do not know how the defence was trained."""
+
+ADVERSARIAL = (f"{TABLE1}-adversarial", f"{TABLE1}-keyed-adversarial")
+ENSEMBLES = (f"{TABLE1}-ensemble-adversarial", f"{TABLE1}-keyed-ensemble-adversarial")
+PLAIN = (TWIN, f"{TABLE1}-keyed")
+WIDER = ("measured/mnist-table1-adversarial", "measured/mnist-table1-keyed-adversarial")  # trained at 0.3
+
+SAME_ADVERSARIAL = ("attackers/mnist-table1-adversarial", "attackers/mnist-table1-keyed-adversarial")
+SAME_ENSEMBLES = ("attackers/mnist-table1-ensemble-adversarial", "attackers/mnist-table1-keyed-ensemble-adversarial")
+
+STRUCTURES = ("classical", "keyed", "shuffle-4", "negation-4", "levels-4", "projection")
+BANDS = ("dct-high", "dct-horizontal", "dct-vertical", "dct-diagonal")
+BEHIND = tuple(
+    f"measured/mnist-half-{'' if name == 'classical' else name + '-'}adversarial" for name in (*STRUCTURES, *BANDS)
+)
+
+HALF = ("mnist-half-classical", "mnist-half-keyed", "mnist-half-kda", "mnist-half-voting")
+BASELINES = ("binary", "median", "noise")
+KEYED = ("keyed", "shuffle-4", "dct-high")
+
+
+@dataclass(frozen=True)
+class Question:
+    """Attacks, as `kerckhoffs evaluate` writes them, and the models that they are crafted on and shown to."""
+
+    attacks: tuple[str, ...]
+    crafted_on: tuple[str, ...]
+    evaluated_on: tuple[str, ...]
+    samples: int = SAMPLES
+
+
+def one_step(epsilon: float) -> str:
+    """FGSM."""
+    return f"fgsm:epsilon={epsilon}{ALL}"
+
+
+def momentum(epsilon: float) -> str:
+    """MI-FGSM."""
+    return f"mi_fgsm:epsilon={epsilon}{ALL}"
+
+
+def steps(epsilon: float, restarts: int = 1) -> str:
+    """PGD of 40 steps; with restarts, as strong as it gets: what fooled is kept."""
+    more = f":restarts={restarts}" if restarts > 1 else ALL
+    return f"pgd:epsilon={epsilon}:step_size={epsilon / 10:g}:iterations=40{more}"
+
+
+def carried(epsilon: float) -> tuple[str, ...]:
+    """What is crafted elsewhere."""
+    return one_step(epsilon), momentum(epsilon), steps(epsilon)
+
+
+def strong(epsilon: float) -> tuple[str, ...]:
+    """What is crafted on the defended classifier itself."""
+    return one_step(epsilon), steps(epsilon, 2), f"apgd:epsilon={epsilon}", f"apgd:epsilon={epsilon}:loss=dlr"
+
+
+QUESTIONS: dict[str, Question] = {
+    "white_box": Question((*strong(0.1), *strong(0.2), *strong(0.3)), (WHERE,), ADVERSARIAL),
+    "white_box_wider": Question((*strong(0.2), *strong(0.3)), (WHERE,), WIDER),
+    "black_box": Question(("square:epsilon=0.2:max_queries=1000",), (WHERE,), ADVERSARIAL, 500),
+    "carried": Question((*carried(0.2), *carried(0.3)), STRANGERS, (*PLAIN, *ADVERSARIAL)),
+    "carried_same": Question((*carried(0.2), *carried(0.3)), SAME_ADVERSARIAL, (*PLAIN, *ADVERSARIAL)),
+    "carried_wider": Question(carried(0.3), STRANGERS, WIDER),
+    "ensemble": Question(carried(0.3), STRANGERS, ENSEMBLES),
+    "ensemble_same": Question(
+        (*carried(0.2), *carried(0.3)), (*SAME_ENSEMBLES, "+".join(SAME_ENSEMBLES)), (*PLAIN, *ENSEMBLES)
+    ),
+    "ensemble_white_box": Question((*strong(0.1), steps(0.3, 2)), (WHERE,), ENSEMBLES),
+    "behind_each": Question((steps(0.1, 2), steps(0.2, 2), "apgd:epsilon=0.2"), (WHERE,), BEHIND),
+    "many_networks": Question(
+        (*carried(0.1), *carried(0.2), *carried(0.3), *(f"low_frequency:epsilon={e}{ALL}" for e in (0.1, 0.2, 0.3))),
+        ("mnist-half-classical", "mnist-half-surrogate"),
+        HALF,
+    ),
+    "many_networks_white_box": Question(
+        (
+            *(one_step(epsilon) for epsilon in (0.1, 0.2)),
+            *(f"low_frequency:epsilon={epsilon}" for epsilon in (0.1, 0.2)),
+            steps(0.1, 2),
+        ),
+        (WHERE,),
+        HALF,
+        300,
+    ),
+    "distilled": Question(
+        tuple(f"{name}:epsilon=0.3:arithmetic={how}{ALL}" for name in ("fgsm", "pgd") for how in ("float32", "exact")),
+        (WHERE,),
+        (TWIN, f"{TABLE1}-distilled"),
+    ),
+    "distilled_cw": Question(("cw_l2",), (WHERE,), (TWIN, f"{TABLE1}-distilled"), 200),
+    "baselines": Question(
+        carried(0.2), STRANGERS, tuple(f"{TABLE1}-{name}" for name in ("classical", *KEYED, *BASELINES))
+    ),
+    "baselines_white_box": Question(
+        (one_step(0.1), one_step(0.2), steps(0.1, 2), steps(0.2, 2)),
+        (WHERE,),
+        tuple(f"{TABLE1}-{name}" for name in (*KEYED, *BASELINES)),
+        300,
+    ),
+}
+
+
+class Models:
+    """Classifiers and their cards by name, each read once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read: dict[str, tuple[nn.Module, zoo.ModelCard]] = {}
+
+    def __call__(self, name: str) -> tuple[nn.Module, zoo.ModelCard]:
+        """A classifier and its card; of several that are averaged, the first one's with all keys' fingerprints."""
+        if name not in self._read:
+            parts = name.split("+")
+            folder, _, id_ = parts[0].rpartition("/")
+            where = self._folder / folder if folder else None
+            if len(parts) > 1:
+                read = [self(part) for part in parts]
+                keys = tuple(key for _, card in read for key in card.keys)
+                self._read[name] = Averaged([model for model, _ in read]), replace(read[0][1], keys=keys)
+            else:
+                self._read[name] = zoo.load(id_, folder=where), zoo.card(id_, where)
+        return self._read[name]
+
+
+def grid(question: Question) -> Iterator[Experiment]:
+    """The question as experiments."""
+    for attack, options in map(contestants.read, question.attacks):
+        for crafted_on in question.crafted_on:
+            for judges in (
+                [(each,) for each in question.evaluated_on] if crafted_on == WHERE else [question.evaluated_on]
+            ):
+                crafter = judges[0] if crafted_on == WHERE else crafted_on
+                yield Experiment(attack, crafter, judges, options, stop=question.samples)
+
+
+def answer(experiment: Experiment, models: Models) -> pd.DataFrame:
+    """The rows of an experiment."""
+    read = {name: models(name) for name in experiment.models}
+    cards = {name: card for name, (_, card) in read.items()}
+    shown = examples.samples(experiment, cards[experiment.crafted_on].dataset)
+    classifiers = {name: model for name, (model, _) in read.items()}
+    work = experiments.blocks([experiment], cards)
+    rows = pd.concat([examples.examine(experiment, block, shown, classifiers, cards) for block in work])
+    return rows[list(KEPT)]
+
+
+def ask(name: str, out: Path, models: Models) -> None:
+    """Answer what is missing of a question, and keep its rows."""
+    path = out / f"{name}.csv.gz"
+    rows = read(path) if path.exists() else pd.DataFrame()
+    for experiment in grid(QUESTIONS[name]):
+        if len(rows) and bool((_key(rows) == _wanted(experiment)).any()):
+            continue
+        found = answer(experiment, models)
+        rows = pd.concat([rows, found], ignore_index=True)
+        tables.export([rows], path)
+        print(summaries.markdown(summaries.brief(summaries.summarise(found))), flush=True)
+
+
+def read(path: Path) -> pd.DataFrame:
+    """The rows of a question."""
+    return pd.read_csv(path, dtype={name: kind for name, kind in COLUMNS.items() if name in KEPT})
+
+
+def report(out: Path) -> None:
+    """Write summary.csv, a line for each attack and pair of models of what is answered, and README.md."""
+    counted = []
+    for name in QUESTIONS:
+        if (path := out / f"{name}.csv.gz").exists():
+            lines = summaries.summarise(read(path))
+            lines.insert(0, "question", name)
+            counted.append(lines)
+    whole = pd.concat(counted, ignore_index=True)
+    tables.export([whole], out / "summary.csv")
+    parts = [HEADING]
+    for name, lines in whole.groupby("question", sort=False):
+        shown = summaries.report(lines.drop(columns="question"))
+        kept = ["attack", "options", "crafted on", "evaluated on", "clean error %", "attacked error %", "samples"]
+        parts += [f"## {name}\n", summaries.markdown(shown, [each for each in kept if each in shown])]
+    (out / "README.md").write_text("\n".join(parts), encoding="utf-8")
+
+
+def _key(rows: pd.DataFrame) -> pd.Series:
+    return rows["attack"].astype(str) + rows["options"].astype(str) + rows["crafted_on"].astype(str)
+
+
+def _wanted(experiment: Experiment) -> str:
+    return experiment.attack + experiment.named_options() + experiment.crafted_on
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the command line and work."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("questions", nargs="*", choices=[[], *QUESTIONS], help="all by default")
+    parser.add_argument("--out", type=Path, default=Path("results/defences"))
+    parser.add_argument("--report", action="store_true", help="only write the summary of what is answered")
+    parser.add_argument("--models", type=Path, default=Path("."), help="folder of the folders of models")
+    chosen = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    models = Models(chosen.models)
+    if chosen.report:
+        report(chosen.out)
+        return
+    for name in chosen.questions or QUESTIONS:
+        ask(name, chosen.out, models)
+
+
+if __name__ == "__main__":
+    main()
