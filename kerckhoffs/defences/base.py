@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from kerckhoffs.keys import Key
 from kerckhoffs.transforms import Shape
+from kerckhoffs.transforms.base import Distance
 
 Build = Callable[[Callable[[], nn.Module], Shape, tuple[Key, ...]], "DefendedClassifier"]
 """From a function that makes an untrained network, the shape of an image and the keys to the classifier."""
@@ -81,6 +82,9 @@ class Defence:
         training: how it is trained.
         randomized: whether two calls on the same image may differ.
         networks: how many networks it has.
+        sees: how its network sees the pixels, in words that end a sentence.
+        box: what stands before the network, in a word for a drawing; "" if nothing does.
+        keeps: the distances between two images, whatever they are, that are the same between what the network sees.
         entropy_bits: of all its keys for images of a shape; 0 without a key.
     """
 
@@ -98,6 +102,9 @@ class Defence:
     training: Training = "clean"
     randomized: bool = False
     networks: int = 1
+    sees: str = "as they are"
+    box: str = ""
+    keeps: tuple[Distance, ...] = ()
     entropy_bits: Callable[[Shape], float] = lambda shape: 0.0
 
     @property

@@ -26,13 +26,17 @@ class EnsembleClassifier(DefendedClassifier):
         transforms: P_j(x, k_j).
         networks: as many, transformed images to logits.
         shape: (C, H, W) of the images that it was made for.
+        titles: what each network sees is called, for people.
     """
 
     thread_safe = True
 
-    def __init__(self, transforms: Sequence[nn.Module], networks: Sequence[nn.Module], shape: Shape) -> None:
+    def __init__(
+        self, transforms: Sequence[nn.Module], networks: Sequence[nn.Module], shape: Shape, titles: Sequence[str] = ()
+    ) -> None:
         super().__init__(nn.ModuleList(networks), shape)
         self.transforms = nn.ModuleList(transforms)
+        self.titles = tuple(titles) or tuple(f"network {number + 1}" for number in range(len(transforms)))
 
     def views(self, images: Tensor) -> list[Tensor]:
         """What each network sees, (N, C, H, W) each."""
@@ -103,7 +107,8 @@ def _channels() -> list[str]:
 
 def _kda(network: Callable[[], nn.Module], shape: Shape, keys: tuple[Key, ...]) -> EnsembleClassifier:
     transforms = [UnitNorm(each) for each in _children(keys, shape, _channels())]
-    return EnsembleClassifier(transforms, [network() for _ in transforms], shape)
+    titles = [f"{quarter} quarter, key {number + 1}" for quarter in QUARTERS for number in range(KEYS_A_QUARTER)]
+    return EnsembleClassifier(transforms, [network() for _ in transforms], shape, titles)
 
 
 def _voters(shape: Shape) -> list[str]:
@@ -116,7 +121,8 @@ def _voters(shape: Shape) -> list[str]:
 
 def _voting(network: Callable[[], nn.Module], shape: Shape, keys: tuple[Key, ...]) -> VotingClassifier:
     transforms = _children(keys, shape, _voters(shape))
-    return VotingClassifier(transforms, [network() for _ in transforms], shape)
+    titles = [f"voter {number + 1}, {TRANSFORMS[name].name.lower()}" for number, name in enumerate(_voters(shape))]
+    return VotingClassifier(transforms, [network() for _ in transforms], shape, titles)
 
 
 def _entropy(transforms: Sequence[str], shape: Shape) -> float:
@@ -139,6 +145,8 @@ KDA = Defence(
     build=_kda,
     networks=len(QUARTERS) * KEYS_A_QUARTER,
     entropy_bits=lambda shape: _entropy(_channels(), shape),
+    sees="through P(·, k): nine channels, a row a quarter, a column a key",
+    box="P( · , k)",
 )
 
 VOTING = Defence(
@@ -155,4 +163,6 @@ VOTING = Defence(
     build=_voting,
     networks=VOTERS,
     entropy_bits=lambda shape: _entropy(_voters(shape), shape),
+    sees="through P(·, k): a tile a voter",
+    box="P( · , k)",
 )

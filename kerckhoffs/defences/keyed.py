@@ -62,6 +62,9 @@ def _behind(transform: Transform) -> Defence:
         key_lengths=lambda shape: (transform.key_length(shape),),
         build=build,
         entropy_bits=transform.entropy_bits,
+        sees="through P(·, k)",
+        box="P( · , k)",
+        keeps=transform.keeps if transform.levels is None else (),
     )
 
 

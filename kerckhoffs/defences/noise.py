@@ -41,17 +41,22 @@ class NoisyClassifier(DefendedClassifier):
         self.sigma, self.draws = sigma, draws
 
     def view(self, images: Tensor) -> Tensor:
-        """What the network sees in one draw; it leaves [0, 1]."""
-        generator = None if self.training else torch.Generator(images.device).manual_seed(secrets.randbits(63))
-        noise = torch.randn(images.shape, generator=generator, dtype=images.dtype, device=images.device)
-        return images + self.sigma * noise
+        """What the network sees in one draw, the same for all images of a call; it leaves [0, 1].
+
+        So two images that are viewed together differ by their difference alone.
+        """
+        return images + self._noise(images[:1])
 
     def members(self, images: Tensor) -> tuple[Tensor, ...]:
-        """The logits (N, K) of each draw."""
-        if self.training:
-            return (self.network(self.view(images)),)
-        drawn = self.network(self.view(images.repeat(self.draws, 1, 1, 1)))
-        return tuple(drawn.split(len(images)))
+        """The logits (N, K) of each draw, every image with its own."""
+        repeated = images if self.training else images.repeat(self.draws, 1, 1, 1)
+        return tuple(self.network(repeated + self._noise(repeated)).split(len(images)))
+
+    def _noise(self, images: Tensor) -> Tensor:
+        """One draw for each of them."""
+        generator = None if self.training else torch.Generator(images.device).manual_seed(secrets.randbits(63))
+        noise = torch.randn(images.shape, generator=generator, dtype=images.dtype, device=images.device)
+        return self.sigma * noise
 
     def combine(self, logits: tuple[Tensor, ...]) -> Tensor:
         """The logarithm of the mean of the soft outputs."""
@@ -75,4 +80,6 @@ NOISE = Defence(
     key_lengths=lambda shape: (),
     build=_noisy,
     randomized=True,
+    sees=f"with noise added: one of {DRAWS} draws",
+    box="noise",
 )

@@ -76,6 +76,8 @@ def _bits(bits: int) -> Defence:
         source="Xu, Evans and Qi 2018, section III (bit depth)",
         key_lengths=lambda shape: (),
         build=_squeezed(lambda images: rounded(images, bits)),
+        sees="rounded to black and white" if one else f"rounded to {2**bits} levels",
+        box="rounding",
     )
 
 
@@ -92,5 +94,7 @@ SQUEEZED = (
         source="Xu, Evans and Qi 2018, section III (spatial smoothing)",
         key_lengths=lambda shape: (),
         build=_squeezed(median),
+        sees="through the median filter",
+        box="median",
     ),
 )

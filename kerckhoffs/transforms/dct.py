@@ -41,8 +41,9 @@ class DctSigns(KeyedTransform):
 
     def __init__(self, key: Key, shape: Shape, *, band: Band) -> None:
         super().__init__(key, shape, _key_length(shape, band))
+        self.band = band
         signs = np.ones(shape, dtype=np.float32)
-        signs[:, _band(shape, band)] = np.where(key.values < 0, -1, 1).reshape(shape[0], -1)
+        signs[:, band_mask(shape, band)] = np.where(key.values < 0, -1, 1).reshape(shape[0], -1)
         self.keep("signs", torch.from_numpy(signs))
         self.keep("rows", torch.from_numpy(dct_matrix(shape[1])).float())
         self.keep("columns", torch.from_numpy(dct_matrix(shape[2])).float())
@@ -68,7 +69,7 @@ def dct_matrix(side: int) -> NDArray[np.float64]:
     return matrix
 
 
-def _band(shape: Shape, band: Band) -> NDArray[np.bool_]:
+def band_mask(shape: Shape, band: Band) -> NDArray[np.bool_]:
     """Where the band lies in the plane: bool (H, W), True on its coefficients."""
     vertical = np.arange(shape[1])[:, None] >= (shape[1] + 1) // 2  # upper half of the frequencies down the columns
     horizontal = np.arange(shape[2]) >= (shape[2] + 1) // 2
@@ -81,7 +82,7 @@ def _band(shape: Shape, band: Band) -> NDArray[np.bool_]:
 
 
 def _key_length(shape: Shape, band: Band) -> int:
-    count = shape[0] * int(_band(shape, band).sum())
+    count = shape[0] * int(band_mask(shape, band).sum())
     if count < _FEWEST:
         raise ValueError(
             f"images of shape {tuple(shape)} have {count} coefficients in the {band} band, but at least {_FEWEST} are "
