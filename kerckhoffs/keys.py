@@ -16,7 +16,7 @@ import math
 import os
 import random
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import NormalDist
 
@@ -101,14 +101,16 @@ class Key:
         """One of many keys that this one, as a master secret of at most 256 bits, stands for.
 
         The secret is the SHA-256 of the values (of another message than the fingerprint's, which is public), and the
-        child is what `Key.derive` makes of it.
+        child is what `Key.derive` makes of it; its entropy is that of the secret that this key was derived from, if it
+        was.
 
         Args:
             length: the number of values.
             context: what the key is for; two contexts give keys that tell nothing of each other.
         """
         secret = hashlib.sha256(b"kerckhoffs master " + self.values.astype("<f8").tobytes()).digest()
-        return Key.derive(secret, length, context)
+        child = Key.derive(secret, length, context)
+        return child if self.secret_bits is None else replace(child, secret_bits=self.secret_bits)
 
     def __len__(self) -> int:
         return len(self.values)
