@@ -91,15 +91,16 @@ def parse(id_: str) -> tuple[str, str, str]:
     Raises:
         ValueError: on one that names none, with the choices.
     """
-    dataset = next((name for name in DATASETS if id_.startswith(f"{name}-")), None)
-    network, _, defence = id_.removeprefix(f"{dataset}-").partition("-")
-    if dataset is None or network not in NETWORKS or not defence:
+    begun = {f"{dataset}-{network}-": (dataset, network) for dataset in DATASETS for network in NETWORKS}
+    beginning = max((each for each in begun if id_.startswith(each)), key=len, default=id_)
+    defence = id_.removeprefix(beginning)
+    if not defence:
         raise ValueError(
             f"unknown model {id_!r}: it is <{'|'.join(DATASETS)}>-<{'|'.join(NETWORKS)}>-<defence>, for example "
             f"{model_id(next(iter(DATASETS)), next(iter(NETWORKS)), 'keyed')}"
         )
     check_choice(defence, DEFENCES, "defence")
-    return dataset, network, defence
+    return *begun[beginning], defence
 
 
 _FIELD_TYPES: dict[str, Any] = {
