@@ -81,6 +81,7 @@ def train_command(
     )
     given = {name: value for name, value in given.items() if value is not None}
     recipe = dataclasses.replace(train.recipe_for(dataset, network, defence), **given)  # type: ignore[arg-type]
+    train.check_recipe(recipe, DEFENCES[defence].training)
     folder = out or zoo.own_folder()
     lengths = DEFENCES[defence].key_lengths(data.DATASETS[dataset].shape)
     if not lengths and (key or publish_key):
@@ -109,13 +110,16 @@ def train_command(
         try:
             validation = len(data.load(dataset, "validation")[1])  # a set that is not there leaves no key behind
             _keep(secrets, public)
-            begun.write("keys", {}, {"keys": [each.fingerprint for each in secrets]})
+            _begin(begun, secrets)
             fitted = train.fit(
                 dataset, network, defence, keys=secrets, recipe=recipe, on_step=show, checkpoint=begun.folder
             )
         except KeyboardInterrupt:
             bar.stop()
-            print("stopped before the first epoch was over: there is nothing to keep", file=sys.stderr)
+            print(
+                "stopped before the first epoch was over: there is no model to keep. The same command goes on",
+                file=sys.stderr,
+            )
             return 130
 
     if float16:
@@ -162,8 +166,8 @@ def _pooled(defence: str) -> bool:
 
 
 def _checkpoint(model: str, recipe: Recipe, others: list[object]) -> Checkpoint:
-    """Where this training goes on: a folder that is named by all that was asked for."""
-    asked = repr([model, dataclasses.asdict(recipe), *map(str, others)])
+    """Where this training goes on: a folder that is named by all that was asked for, and of which program."""
+    asked = repr([model, dataclasses.asdict(recipe), zoo.versions(), *map(str, others)])
     return Checkpoint(places.home() / "training" / f"{model}-{hashlib.sha256(asked.encode()).hexdigest()[:12]}")
 
 
@@ -181,9 +185,9 @@ def _training_keys(
     lengths: tuple[int, ...], given: list[Path], public: list[Path], begun: Checkpoint
 ) -> tuple[keys.Key, ...]:
     """The keys to train with: of the files that were given, that are public or that were begun with, else new ones."""
-    if not given and not public and (state := begun.read("keys")):
-        given = [zoo.user_key_path(fingerprint) for fingerprint in state[1]["keys"]]
-        given = given if all(path.exists() for path in given) else []
+    if not given and not public:
+        kept = [zoo.user_key_path(fingerprint) for fingerprint in _begun_with(begun)]
+        given = kept if all(path.exists() for path in kept) else []
     if given and len(given) != len(lengths):
         raise ValueError(f"{len(lengths)} keys are needed, but {len(given)} files were given")
     found = []
@@ -196,6 +200,20 @@ def _training_keys(
             key = published
         found.append(key or keys.Key.generate(length))
     return tuple(found)
+
+
+def _begun_with(begun: Checkpoint) -> list[str]:
+    """The fingerprints of the keys that an earlier session trained with."""
+    state = begun.read("keys")
+    return list(state[1]["keys"]) if state else []
+
+
+def _begin(begun: Checkpoint, secrets: tuple[keys.Key, ...]) -> None:
+    """Note the keys. What was trained with others, which are gone, is of no use any more."""
+    fingerprints = [each.fingerprint for each in secrets]
+    if _begun_with(begun) != fingerprints:
+        begun.remove()
+    begun.write("keys", {}, {"keys": fingerprints})
 
 
 def _keep(secrets: tuple[keys.Key, ...], public: list[Path]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from kerckhoffs.keys import Key
@@ -30,6 +31,7 @@ class DefendedClassifier(nn.Module):
     """
 
     thread_safe = True  # several threads may ask it at a time (attacks/threads.py)
+    generator: torch.Generator | None = None  # where a randomised defence draws from; left out, where it says itself
 
     def __init__(self, network: nn.Module, shape: Shape | None = None) -> None:
         super().__init__()

@@ -23,7 +23,8 @@ DRAWS = 8
 class NoisyClassifier(DefendedClassifier):
     """log((1 / D) sum_d softmax(network(x + sigma n_d))), n_d ~ N(0, 1) drawn anew in every call.
 
-    In training it is one draw from torch's global generator; afterwards D from the operating system's entropy.
+    In training it is one draw from torch's global generator; afterwards D from the operating system's entropy. Where
+    `generator` is set, all are drawn from that.
 
     Args:
         network: noisy images to logits.
@@ -54,7 +55,9 @@ class NoisyClassifier(DefendedClassifier):
 
     def _noise(self, images: Tensor) -> Tensor:
         """One draw for each of them."""
-        generator = None if self.training else torch.Generator(images.device).manual_seed(secrets.randbits(63))
+        generator = self.generator
+        if generator is None and not self.training:
+            generator = torch.Generator(images.device).manual_seed(secrets.randbits(63))
         noise = torch.randn(images.shape, generator=generator, dtype=images.dtype, device=images.device)
         return self.sigma * noise
 

@@ -6,6 +6,7 @@ from kerckhoffs.zoo.train.judging import bfloat16_is_fast, error_rate
 from kerckhoffs.zoo.train.loop import Fitted, Progress, fit
 from kerckhoffs.zoo.train.pool import POOL
 from kerckhoffs.zoo.train.recipes import COMPANIONS, RECIPES, Recipe, companion, recipe_for
+from kerckhoffs.zoo.train.recipes import check as check_recipe
 
 __all__ = [
     "COMPANIONS",
@@ -17,6 +18,7 @@ __all__ = [
     "Recipe",
     "augment",
     "bfloat16_is_fast",
+    "check_recipe",
     "companion",
     "error_rate",
     "fit",

@@ -1,9 +1,10 @@
 """Where an interrupted training goes on: its state after every epoch, in a folder that it has for itself.
 
-Safetensors with a few words beside them, for their owner alone; nothing is unpickled. The folder goes when the
-training is complete.
+Safetensors with a few words among them behind their SHA-256, for their owner alone; nothing is unpickled, and what is
+damaged is not used. The folder goes when the training is complete.
 """
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -11,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor
 
 from kerckhoffs import places
 from kerckhoffs.checks import FileRefused
+
+_WORDS = "words"
+_DIGEST = hashlib.sha256().digest_size
 
 
 class Checkpoint:
@@ -38,9 +41,11 @@ class Checkpoint:
         if self.folder is None:
             return
         whole = {key: value.detach().contiguous().clone() for key, value in tensors.items()}
+        text = json.dumps(dict(words)).encode()
+        payload = save(whole | {_WORDS: torch.tensor(list(text), dtype=torch.uint8)})
         try:
             places.make_folder(self.folder)
-            places.write(self._path(name), save(whole, metadata={"words": json.dumps(dict(words))}))
+            places.write(self._path(name), hashlib.sha256(payload).digest() + payload)
         except OSError as error:
             raise FileRefused(f"cannot keep the training in {self.folder}: {error.strerror}") from error
 
@@ -49,11 +54,14 @@ class Checkpoint:
         if self.folder is None or not self._path(name).is_file():
             return None
         try:
-            with safe_open(self._path(name), framework="pt") as file:
-                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-                return tensors, json.loads(file.metadata()["words"])
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+            content = self._path(name).read_bytes()
+        except OSError:
             return None
+        digest, payload = content[:_DIGEST], content[_DIGEST:]
+        if hashlib.sha256(payload).digest() != digest:
+            return None
+        tensors = load(payload)
+        return tensors, json.loads(bytes(tensors.pop(_WORDS).tolist()))
 
     def remove(self) -> None:
         """Forget all of it."""
@@ -62,7 +70,7 @@ class Checkpoint:
 
     def _path(self, name: str) -> Path:
         assert self.folder is not None
-        return self.folder / f"{name.replace(' ', '-')}.safetensors"
+        return self.folder / f"{name.replace(' ', '-')}.state"
 
 
 def adam_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -72,12 +80,15 @@ def adam_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore_adam(optimizer: torch.optim.Optimizer, state: Mapping[str, Tensor]) -> None:
-    """Let Adam remember it again."""
+    """Let Adam remember it again, each value in the layout of its parameter."""
     whole = optimizer.state_dict()
+    parameters = [each for group in optimizer.param_groups for each in group["params"]]
     found: dict[int, dict[str, Tensor]] = {}
     for key, value in state.items():
         number, name = key.split(".", 1)
-        found.setdefault(int(number), {})[name] = value
+        parameter = parameters[int(number)].detach()
+        laid = value if value.shape != parameter.shape else torch.empty_like(parameter).copy_(value)
+        found.setdefault(int(number), {})[name] = laid
     whole["state"] = found
     optimizer.load_state_dict(whole)
 

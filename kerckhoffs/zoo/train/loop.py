@@ -20,7 +20,7 @@ from kerckhoffs.checks.arithmetic import in_float32
 from kerckhoffs.defences import DEFENCES, DefendedClassifier
 from kerckhoffs.keys import Key
 from kerckhoffs.zoo import networks
-from kerckhoffs.zoo.train import judging, pool
+from kerckhoffs.zoo.train import judging, pool, recipes
 from kerckhoffs.zoo.train.augmentation import augment
 from kerckhoffs.zoo.train.checkpoints import Checkpoint, adam_state, part, restore_adam, under
 from kerckhoffs.zoo.train.judging import Score
@@ -56,7 +56,7 @@ class Fitted:
 
     Args:
         attacked_error: share wrong of the validation samples that the training attacks; None if it attacks none.
-        seconds: of all sessions of the training.
+        seconds: of all sessions of the training, and of the networks that it needed.
         stopped: it was interrupted.
     """
 
@@ -96,7 +96,8 @@ def fit(
         checkpoint: a folder where the state is kept after every epoch, and taken up again; of this training alone.
 
     Raises:
-        ValueError: on an unknown name, or keys that are not as many and as long as the defence needs.
+        ValueError: on an unknown name, keys that are not as many and as long as the defence needs, or a recipe that is
+            not one for its training (recipes.check).
         FileRefused: if the checkpoint cannot be written.
         KeyboardInterrupt: if stopped before the first epoch was judged, so that there is nothing to keep.
     """
@@ -104,6 +105,8 @@ def fit(
     check_choice(dataset, data.DATASETS, "dataset")
     check_choice(defence, DEFENCES, "defence")
     shape = data.DATASETS[dataset].shape
+    training = DEFENCES[defence].training
+    recipes.check(recipe, training)
     lengths = DEFENCES[defence].key_lengths(shape)
     if tuple(map(len, keys)) != lengths:
         needed = ", ".join(map(str, lengths)) or "none"
@@ -115,10 +118,12 @@ def fit(
             f"batch_size must be at most {len(sets[0][1])}, the training samples, but is {recipe.batch_size}"
         )
     kept = Checkpoint(checkpoint)
+    others: list[Fitted] = []
 
     def other(stage: str, each: DefendedClassifier, how: Recipe, method: Method) -> DefendedClassifier:
         """A network that this one is trained with."""
-        return _Run(each, sets, how, method, on_step, kept, stage).go().model
+        others.append(_Run(each, sets, how, method, on_step, kept, stage).go())
+        return others[-1].model
 
     def member(which: pool.Member, how: Recipe) -> DefendedClassifier:
         own = tuple(_made_up(how.seed, length) for length in DEFENCES[which.defence].key_lengths(shape))
@@ -126,7 +131,6 @@ def fit(
         stage = f"pool {how.seed - companion(recipe.seed, 0) + 1} of {len(pool.POOL)}"
         return other(stage, each, how, Clean())
 
-    training = DEFENCES[defence].training
     method: Method
     if training == "distilled":
         how = replace(recipe, seed=companion(recipe.seed, 0))
@@ -140,7 +144,7 @@ def fit(
         method = Clean()
     fitted = _Run(model, sets, recipe, method, on_step, kept, "network").go()
     quicken(fitted.model.network, on=False)
-    return fitted
+    return replace(fitted, seconds=fitted.seconds + sum(each.seconds for each in others))
 
 
 def _build(
@@ -254,16 +258,17 @@ class _Run:
     def _judge(self) -> None:
         """The averaged weights in the network's place, on the validation samples, clean and attacked."""
         self.model.network = self.averaged.module
+        self.model.generator = torch.Generator().manual_seed(self.recipe.seed)  # the same draws after every epoch
         try:
             self.model.eval()
             attacked = self.method.attacked(self.model, self.validation)
             self.attacks = attacked is not None
             self.newest = judging.score(self.model, self.validation, attacked)
         finally:
-            self.model.network = self.network
+            self.model.network, self.model.generator = self.network, None
         if self.best is None or self.newest < self.best_score:
-            self.best_score, self.best_epoch = self.newest, self.epoch
-            self.best = {name: value.clone() for name, value in self.averaged.module.state_dict().items()}
+            best = {name: value.clone() for name, value in self.averaged.module.state_dict().items()}
+            self.best, self.best_score, self.best_epoch = best, self.newest, self.epoch
 
     def _keep(self) -> None:
         assert self.best is not None

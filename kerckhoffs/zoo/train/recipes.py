@@ -65,6 +65,25 @@ class Recipe:
             raise ValueError(f"temperature must be above 0 and at most 10000, but is {self.temperature}")
 
 
+def check(recipe: Recipe, training: Training) -> None:
+    """Refuse a recipe that says what its training does not do, or too little of what it does.
+
+    Raises:
+        ValueError: naming the choice.
+    """
+    attacks = training in ("adversarial", "ensemble-adversarial")
+    if attacks and not recipe.epsilon:
+        raise ValueError(f"epsilon must be above 0 for {training} training, but is {recipe.epsilon}")
+    used = {"epsilon": attacks, "attack_steps": training == "adversarial", "temperature": training == "distilled"}
+    for name, use in used.items():
+        if not use and getattr(recipe, name) != getattr(Recipe, name):
+            raise ValueError(f"{name} must be left out of {training} training, but is {getattr(recipe, name)}")
+    if recipe.seed >= COMPANIONS:
+        raise ValueError(
+            f"seed must be below {COMPANIONS}, but is {recipe.seed}: the others are of teachers and of pools"
+        )
+
+
 def companion(seed: int, number: int) -> int:
     """The seed of the number-th network that is trained only to train another one, whose seed is given.
 
