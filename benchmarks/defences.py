@@ -24,6 +24,7 @@ from kerckhoffs.bench import contestants
 from kerckhoffs.evaluation import examples, experiments, summaries, tables
 from kerckhoffs.evaluation.examples import COLUMNS
 from kerckhoffs.evaluation.experiments import Experiment
+from kerckhoffs.zoo.train.quick import quicken
 
 SAMPLES = 1000
 KEPT = (*summaries.NEEDED, "crafted_after")
@@ -54,9 +55,8 @@ SAME_ADVERSARIAL = ("attackers/mnist-table1-adversarial", "attackers/mnist-table
 SAME_ENSEMBLES = ("attackers/mnist-table1-ensemble-adversarial", "attackers/mnist-table1-keyed-ensemble-adversarial")
 """Attackers without the key who know how the defence was trained: networks, pools and keys of their own."""
 
-STRUCTURES = ("keyed", "shuffle-4", "negation-4", "levels-4", "projection")
-BANDS = ("dct-high", "dct-horizontal", "dct-vertical", "dct-diagonal")
-BEHIND = tuple(f"measured/mnist-half-{name}adversarial" for name in ("", *(f"{each}-" for each in STRUCTURES + BANDS)))
+STRUCTURES = ("keyed", "shuffle-4", "dct-high", "dct-horizontal", "dct-vertical", "dct-diagonal")
+BEHIND = tuple(f"measured/mnist-half-{name}adversarial" for name in ("", *(f"{each}-" for each in STRUCTURES)))
 """Trained in the same way with the same budget, without a key and behind each transform; the last three are KDA's."""
 
 HALF = tuple(f"mnist-half-{name}" for name in ("classical", "keyed", "kda", "voting"))
@@ -104,10 +104,10 @@ def strong(epsilon: float) -> tuple[str, ...]:
 
 
 QUESTIONS: dict[str, Question] = {
-    "carried": Question((*carried(0.1), *carried(0.2), *carried(0.3)), STRANGERS, SHIPPED),
+    "carried": Question((*carried(0.2), *carried(0.3)), STRANGERS, SHIPPED),
     "carried_alike": Question(
         (*carried(0.2), *carried(0.3)),
-        (*SAME_ADVERSARIAL, *SAME_ENSEMBLES, "+".join(SAME_ADVERSARIAL), "+".join(SAME_ENSEMBLES)),
+        (*SAME_ADVERSARIAL, *SAME_ENSEMBLES),
         (f"{TABLE1}-keyed", *ENSEMBLES, *ADVERSARIAL),
     ),
     "carried_wider": Question(carried(0.3), STRANGERS, WIDER),
@@ -157,7 +157,9 @@ class Models:
                 keys = tuple(key for _, card in read for key in card.keys)
                 self._read[name] = Averaged([model for model, _ in read]), replace(read[0][1], keys=keys)
             else:
-                self._read[name] = zoo.load(id_, folder=where), zoo.card(id_, where)
+                model = zoo.load(id_, folder=where)
+                quicken(model)  # a third less time for a gradient
+                self._read[name] = model, zoo.card(id_, where)
         return self._read[name]
 
 
