@@ -5,33 +5,25 @@ import pytest
 import torch
 from torch import nn
 
-from kerckhoffs import data, zoo
+from kerckhoffs import data
 from kerckhoffs.defences import DEFENCES, DefendedClassifier, KeyedClassifier
 from kerckhoffs.keys import Key
 from kerckhoffs.transforms import Permutation
 from kerckhoffs.zoo import train
 from kerckhoffs.zoo.networks import NETWORKS, Network
-from kerckhoffs.zoo.train import Recipe, augment, error_rate, fit
+from kerckhoffs.zoo.train import COMPANIONS, Recipe, crafting, error_rate, fit, judging, loop
+from kerckhoffs.zoo.train.judging import Score
+from tests import training
 from tests.states import STATES, states
+from tests.training import bright_blocks, weights
 
 SHAPE = (1, 28, 28)
 KEY = Key.derive(bytes(32), 784, "tests of the training")
 TRAINING, VALIDATION = 80, 40
 QUICK = Recipe(epochs=3, batch_size=20, learning_rate=2e-3, average=0.5)  # 4 steps an epoch
-IDENTITY = Recipe()
 either = pytest.mark.parametrize(
     ("defence", "keys"), [("classical", ()), ("keyed", (KEY,))], ids=["classical", "keyed"]
 )
-
-
-def bright_blocks(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Noise with one bright block, whose place says the class: two rows of five places."""
-    labels = torch.arange(count) % 10
-    images = 0.2 * torch.rand(count, *SHAPE, generator=torch.Generator().manual_seed(seed))
-    for image, label in zip(images, labels.tolist(), strict=True):
-        top, left = 14 * (label // 5) + 4, 5 * (label % 5) + 2
-        image[:, top : top + 6, left : left + 4] += 0.8
-    return images, labels
 
 
 SETS = {"train": bright_blocks(TRAINING, 0), "validation": bright_blocks(VALIDATION, 1)}
@@ -41,10 +33,6 @@ SETS = {"train": bright_blocks(TRAINING, 0), "validation": bright_blocks(VALIDAT
 def small_sets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Training and validation samples of every set are the bright blocks."""
     monkeypatch.setattr(data, "load", lambda dataset, split: tuple(part.clone() for part in SETS[split]))
-
-
-def weights(model: nn.Module) -> torch.Tensor:
-    return torch.cat([parameter.flatten() for parameter in model.parameters()])
 
 
 def interrupt_at(step: int):
@@ -61,7 +49,7 @@ def interrupt_at(step: int):
 @pytest.mark.parametrize("fast", [False, True], ids=["float32", "bfloat16"])
 @either
 def test_a_network_learns_what_can_be_learned(monkeypatch, defence, keys, fast):
-    monkeypatch.setattr(train, "bfloat16_is_fast", lambda: fast)
+    monkeypatch.setattr(judging, "bfloat16_is_fast", lambda: fast)
     fitted = fit("mnist", "table1", defence, keys=keys, recipe=replace(QUICK, epochs=6))
     assert fitted.validation_error <= 0.1
     assert error_rate(fitted.model, *SETS["validation"]) == pytest.approx(fitted.validation_error)
@@ -145,9 +133,7 @@ def test_dropout_is_on_for_training_and_off_for_judging(monkeypatch):
 
 def test_what_is_judged_is_the_running_average_of_the_weights(monkeypatch):
     judged = []
-    monkeypatch.setattr(
-        train, "_judge", lambda model, network, _: judged.append(weights(network).clone()) or (0.5, 1.0)
-    )
+    monkeypatch.setattr(judging, "score", lambda model, *_: judged.append(weights(model)) or Score(0.0, 0.5, 1.0))
     for average in (0.0, 0.75):
         fit("mnist", "table1", recipe=replace(QUICK, batch_size=TRAINING, average=average))  # a step an epoch
     first, second, third = judged[:3]
@@ -198,7 +184,7 @@ def test_images_are_augmented_before_they_are_permuted(monkeypatch):
         return KeyedClassifier(Watched(*keys, shape), network(), shape)
 
     monkeypatch.setitem(DEFENCES, "keyed", replace(DEFENCES["keyed"], build=build))
-    monkeypatch.setattr(train, "augment", lambda images, recipe: calls.append("augment") or images)
+    monkeypatch.setattr(loop, "augment", lambda images, recipe: calls.append("augment") or images)
     fit("mnist", "table1", "keyed", keys=(KEY,), recipe=replace(QUICK, epochs=1))
     assert calls == ["augment", "permute"] * 4 + ["permute"]  # 4 steps, then the validation samples
 
@@ -251,67 +237,28 @@ def test_an_interruption_in_the_first_epoch_is_passed_on(step):
 @pytest.mark.parametrize(
     ("scores", "best"),
     [
-        ([(0.5, 1.0), (0.2, 1.0), (0.3, 0.5)], 1),  # the smallest error, whatever the loss
-        ([(0.2, 0.9), (0.2, 0.7), (0.2, 0.8)], 1),  # the smaller loss among equal errors
-        ([(0.2, 0.9), (0.2, 0.9), (0.2, 0.9)], 0),  # the first among equals
-        ([(0.5, 1.0), (0.4, 1.0), (0.3, 1.0)], 2),
+        ([(0, 0.5, 1.0), (0, 0.2, 1.0), (0, 0.3, 0.5)], 1),  # the smallest error, whatever the loss
+        ([(0, 0.2, 0.9), (0, 0.2, 0.7), (0, 0.2, 0.8)], 1),  # the smaller loss among equal errors
+        ([(0, 0.2, 0.9), (0, 0.2, 0.9), (0, 0.2, 0.9)], 0),  # the first among equals
+        ([(0, 0.5, 1.0), (0, 0.4, 1.0), (0, 0.3, 1.0)], 2),
+        ([(0.9, 0.1, 0.1), (0.5, 0.4, 0.9), (0.6, 0.2, 0.5)], 1),  # the smallest attacked error, whatever the clean
+        ([(1.0, 1.0, 9.0), (1.0, 1.0, 9.5), (1.0, 1.0, 9.5)], 0),  # as bad as can be
     ],
 )
 def test_the_best_epoch_is_returned_not_the_last(monkeypatch, scores, best):
     judged = []
 
-    def judge(model, network, validation):
-        judged.append(weights(network).clone())
-        return scores[len(judged) - 1]
+    def judge(model, validation, attacked):
+        judged.append(weights(model))
+        return Score(*scores[len(judged) - 1])
 
-    monkeypatch.setattr(train, "_judge", judge)
+    monkeypatch.setattr(judging, "score", judge)
     fitted = fit("mnist", "table1", recipe=QUICK)
-    assert (fitted.epoch, fitted.validation_error) == (best, scores[best][0])
+    assert (fitted.epoch, fitted.validation_error) == (best, scores[best][1])
     assert torch.equal(weights(fitted.model), judged[best])
 
 
 # Refusals
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("epochs", 0),
-        ("epochs", -3),
-        ("batch_size", 0),
-        ("weight_decay", -0.01),
-        ("rotate", -1.0),
-        ("shift", -1.0),
-        ("scale", -0.1),
-        ("scale", 1.0),
-        ("learning_rate", 0.0),
-        ("learning_rate", 1.0),
-        ("learning_rate", math.nan),
-        ("average", 1.0),
-        ("average", -0.1),
-        ("average", math.nan),
-    ],
-)
-def test_a_bad_recipe_is_refused_with_the_name_and_the_value(name, value):
-    with pytest.raises(ValueError, match=f"{name}.* must .*{value}"):
-        Recipe(**{name: value})
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("weight_decay", math.nan),
-        ("weight_decay", math.inf),
-        ("rotate", math.inf),
-        ("shift", math.nan),
-        ("scale", math.nan),
-        ("epochs", 1.5),
-        ("batch_size", math.nan),
-    ],
-)
-def test_a_recipe_that_no_number_can_follow_is_refused(name, value):
-    with pytest.raises(ValueError, match=f"{name}.*{value}"):
-        Recipe(**{name: value})
 
 
 def test_unknown_names_and_keys_of_a_wrong_length_are_refused_before_any_set_is_loaded(monkeypatch):
@@ -332,89 +279,183 @@ def test_unknown_names_and_keys_of_a_wrong_length_are_refused_before_any_set_is_
         fit("mnist", "table1", keys=(KEY,))
 
 
-def test_every_recipe_belongs_to_a_model():
-    known = {zoo.model_id(d, n, f) for d in data.DATASETS for n in NETWORKS for f in DEFENCES}
-    assert set(train.RECIPES) <= known
+def test_a_recipe_that_is_not_one_for_the_training_is_refused_before_any_set_is_loaded(monkeypatch):
+    monkeypatch.setattr(data, "load", lambda *_: pytest.fail("a set was loaded"))
+    with pytest.raises(ValueError, match=r"epsilon must be left out of clean training, but is 0\.1"):
+        fit("mnist", "table1", recipe=Recipe(epsilon=0.1))
+    with pytest.raises(ValueError, match="epsilon must be above 0 for adversarial training"):
+        fit("mnist", "table1", "adversarial")
+    with pytest.raises(ValueError, match=f"seed must be below {COMPANIONS}, but is {COMPANIONS}"):
+        fit("mnist", "table1", recipe=Recipe(seed=COMPANIONS))
 
 
-# Augmentation
+# Other trainings
 
 
 @pytest.fixture
-def largest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every random number is 1: rotation, scale and both shifts are the largest of the recipe."""
-    monkeypatch.setattr(torch, "rand", lambda count, **kind: torch.ones(count, **kind))
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    training.register(monkeypatch)
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    with torch.random.fork_rng(devices=[]):
+def trained(defence: str, **options: object) -> train.Fitted:
+    recipe = training.TRAININGS[defence]
+    return fit("quarters", "tiny", defence, keys=training.keys(defence), recipe=recipe, **options)
+
+
+STAGES = {
+    "keyed": ["network"],
+    "kda": ["network"],
+    "keyed-distilled": ["teacher", "network"],
+    "keyed-adversarial": ["network"],
+    "keyed-ensemble-adversarial": ["pool 1 of 3", "pool 2 of 3", "pool 3 of 3", "network"],
+}
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("defence", STAGES)
+def test_every_stage_is_told_by_its_name_and_in_order(defence):
+    seen = []
+    fitted = trained(defence, on_step=seen.append)
+    assert list(dict.fromkeys(progress.stage for progress in seen)) == STAGES[defence]
+    last = [progress for progress in seen if progress.stage == "network"]
+    attacks = "adversarial" in defence
+    assert all((progress.attacked_error is not None) == attacks for progress in last[4:])
+    assert all(progress.attacked_error is None for progress in seen if progress.stage != "network")
+    assert (fitted.attacked_error is not None) == attacks
+    assert {type(module) for module in fitted.model.network.modules()} >= {nn.Conv2d, nn.Linear}
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("defence", ["keyed-distilled", "keyed-ensemble-adversarial"])
+def test_the_time_of_what_was_trained_on_the_way_counts(defence, monkeypatch):
+    monkeypatch.setattr(loop.time, "monotonic", iter(range(10_000)).__next__)
+    fitted, alone = trained(defence), fit("quarters", "tiny", recipe=training.QUICK)
+    assert fitted.seconds > alone.seconds
+
+
+@pytest.mark.usefixtures("small")
+def test_a_teacher_stands_behind_the_same_key_and_has_a_seed_of_its_own(monkeypatch):
+    taught = []
+
+    class Watched(loop.Distilled):
+        def __init__(self, teacher, temperature):
+            super().__init__(teacher, temperature)
+            taught.append((teacher, temperature))
+
+    monkeypatch.setattr(loop, "Distilled", Watched)
+    student = trained("keyed-distilled").model
+    [(teacher, temperature)] = taught
+    assert temperature == training.TRAININGS["keyed-distilled"].temperature
+    assert teacher.transform.fingerprint == student.transform.fingerprint
+    assert not torch.allclose(weights(teacher), weights(student), atol=1e-3)
+    assert not any(parameter.requires_grad for parameter in teacher.parameters())
+    assert not teacher.training
+
+
+@pytest.mark.usefixtures("small")
+def test_a_student_learns_the_teachers_soft_answers_at_the_temperature(monkeypatch):
+    """The loss of a first step on all images at once, by hand."""
+    taught, seen = [], []
+
+    class Watched(loop.Distilled):
+        def batch(self, model, images, labels, progress):
+            taught.append(self.teacher)
+            return super().batch(model, images, labels, progress)
+
+    monkeypatch.setattr(loop, "Distilled", Watched)
+    recipe = Recipe(epochs=1, batch_size=training.SIZES["train"], temperature=5.0)
+    fit("quarters", "plain", "distilled", recipe=recipe, on_step=seen.append)
+    images, labels = training.SETS["train"]
+    targets = (taught[0](images) / 5).softmax(1).detach()
+    with torch.random.fork_rng():
         torch.manual_seed(0)
-        yield
+        student = NETWORKS["plain"].build(data.DATASETS["quarters"])
+    loss = -(targets * (student(images) / 5).log_softmax(1)).sum(1).mean()
+    assert seen[-1].loss == pytest.approx(loss.item(), abs=1e-5)
+    hard = nn.functional.cross_entropy(student(images) / 5, labels)
+    assert seen[-1].loss != pytest.approx(hard.item(), abs=1e-4)
 
 
-def test_a_recipe_without_augmentation_returns_the_same_images():
-    images, _ = SETS["train"]
-    assert torch.equal(augment(images, IDENTITY), images)
+@pytest.mark.usefixtures("small")
+def test_a_pool_stands_behind_keys_of_its_own_or_none(monkeypatch):
+    pools = []
+
+    class Watched(loop.EnsembleAdversarial):
+        def __init__(self, pool, recipe, fast):
+            super().__init__(pool, recipe, fast)
+            pools.append(pool)
+
+    monkeypatch.setattr(loop, "EnsembleAdversarial", Watched)
+    members = (*training.POOL, training.Member("tiny", "keyed", 1))
+    monkeypatch.setattr(train.pool, "POOL", members)
+    model = trained("keyed-ensemble-adversarial").model
+    other = fit("quarters", "tiny", "ensemble-adversarial", recipe=Recipe(epochs=1, batch_size=12, epsilon=0.1, seed=3))
+    assert type(other.model) is DefendedClassifier
+    behind = [[type(each) is KeyedClassifier for each in pool] for pool in pools]
+    assert behind == [[False, False, True, True]] * 2
+    prints = [each.transform.fingerprint for pool in pools for each in pool if type(each) is KeyedClassifier]
+    assert len({*prints, model.transform.fingerprint}) == 5, "another seed has other keys, and none is the defender's"
+    assert not any(parameter.requires_grad for pool in pools for each in pool for parameter in each.parameters())
 
 
-def test_flip_mirrors_about_half_of_the_images_left_to_right():
-    images, _ = bright_blocks(200, 2)
-    flipped = augment(images, replace(IDENTITY, flip=True))
-    mirrored = (flipped == images.flip(3)).flatten(1).all(1)
-    same = (flipped == images).flatten(1).all(1)
-    assert torch.equal(mirrored, ~same)
-    assert 60 < int(mirrored.sum()) < 140
+@pytest.mark.usefixtures("small")
+def test_an_interruption_of_what_is_trained_on_the_way_is_passed_on():
+    for defence, stage in (("keyed-distilled", "teacher"), ("keyed-ensemble-adversarial", "pool 2 of 3")):
+
+        def stop(progress, stage=stage):
+            if (progress.stage, progress.step) == (stage, 6):
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            trained(defence, on_step=stop)
 
 
-def test_the_largest_shift_moves_by_that_many_pixels(largest):
-    images, _ = SETS["train"]
-    shifted = augment(images, replace(IDENTITY, shift=3))
-    torch.testing.assert_close(shifted[:, :, :-3, :-3], images[:, :, 3:, 3:], atol=1e-5, rtol=0)
-    torch.testing.assert_close(shifted[:, :, -3:], torch.zeros(TRAINING, 1, 3, 28), atol=1e-5, rtol=0)
+@pytest.mark.usefixtures("small")
+def test_each_network_of_an_ensemble_learns_what_it_would_learn_alone(monkeypatch):
+    """Their losses are summed, and no weight is shared."""
+    build = DEFENCES["kda"].build
+
+    def one(network, shape, keys):
+        whole = build(network, shape, keys)
+        whole.network, whole.transforms = whole.network[4:5], whole.transforms[4:5]
+        return whole
+
+    recipe = replace(training.QUICK, epochs=1)
+    whole = fit("quarters", "plain", "kda", keys=training.keys("kda"), recipe=recipe).model
+    monkeypatch.setitem(DEFENCES, "kda", replace(DEFENCES["kda"], build=one))
+    alone = fit("quarters", "plain", "kda", keys=training.keys("kda"), recipe=recipe).model
+    torch.testing.assert_close(weights(alone.network[0]), weights(whole.network[4]), atol=1e-6, rtol=0)
 
 
-def test_the_largest_rotation_turns_by_that_many_degrees(largest):
-    images, _ = SETS["train"]
-    turned = augment(images, replace(IDENTITY, rotate=90))
-    torch.testing.assert_close(turned, torch.rot90(images, 1, (2, 3)), atol=1e-4, rtol=0)
+# What adversarial training is for
 
 
-def test_the_largest_change_of_size_is_that_share(largest):
-    shrunk = augment(torch.ones(1, *SHAPE), replace(IDENTITY, scale=0.75))
-    assert float(shrunk[0, 0, :, 14].sum()) == pytest.approx(28 / 1.75, abs=0.1)
-    assert float(shrunk[0, 0, 14].sum()) == pytest.approx(28 / 1.75, abs=0.1)
+def soft_and_loud(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two classes: 62 pixels say it softly, and always rightly; 2 say it loudly, and wrongly in one image of ten.
+
+    A change of 0.2 turns the soft ones, and not the loud ones.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(count) % 2
+    sign = (2.0 * labels - 1)[:, None]
+    wrong = torch.rand(count, 1, generator=generator) < 0.1
+    soft = 0.5 + 0.1 * sign.expand(-1, 62) + 0.02 * torch.randn(count, 62, generator=generator)
+    loud = 0.5 + 0.45 * torch.where(wrong, -sign, sign).expand(-1, 2)
+    return torch.cat([loud, soft], 1).view(count, 1, 8, 8), labels
 
 
-@pytest.mark.parametrize("options", [{"shift": 4.0}, {"rotate": 30.0}, {"scale": 0.3}], ids=str)
-def test_augmented_images_keep_shape_and_range_and_each_is_drawn_on_its_own(options):
-    images = torch.cat([torch.ones(8, *SHAPE), SETS["train"][0][:1].expand(8, *SHAPE)])
-    recipe = replace(IDENTITY, flip=True, **options)
-    result = augment(images, recipe)
-    assert result.shape == images.shape
-    assert result.dtype == torch.float32
-    assert float(result.min()) >= 0
-    assert float(result.max()) <= 1 + 1e-6
-    assert len({tuple(image.flatten().tolist()) for image in result[8:]}) == 8
-
-
-def test_augmentation_draws_from_torchs_generator():
-    images, recipe = SETS["train"][0], Recipe(rotate=10, shift=2, scale=0.1, flip=True)
-    torch.manual_seed(5)
-    first, second = augment(images, recipe), augment(images, recipe)
-    torch.manual_seed(5)
-    assert torch.equal(augment(images, recipe), first)
-    assert not torch.equal(first, second)
-
-
-# Error
-
-
-def test_the_error_rate_is_the_share_of_wrong_predictions_over_all_batches():
-    images = torch.zeros(1001, 1, 1, 10)
-    labels = torch.arange(1001) % 10
-    images[torch.arange(1001), 0, 0, labels] = 1
-    labels[[0, 499, 500, 999, 1000]] = (labels[[0, 499, 500, 999, 1000]] + 1) % 10
-    assert error_rate(nn.Flatten(), images, labels) == 5 / 1001
-    assert error_rate(nn.Flatten(), images[1:499], labels[1:499]) == 0
-    assert error_rate(nn.Flatten(), images[:1], labels[:1]) == 1
+@pytest.mark.usefixtures("small")
+def test_adversarial_training_withstands_what_fools_clean_training(monkeypatch):
+    sets = {"train": soft_and_loud(200, 0), "validation": soft_and_loud(100, 1)}
+    monkeypatch.setattr(data, "load", lambda dataset, split: sets[split])
+    recipe = Recipe(epochs=8, batch_size=20, learning_rate=0.02, average=0.5)
+    clean = fit("quarters", "plain", recipe=recipe)
+    robust = fit("quarters", "plain", "adversarial", recipe=replace(recipe, epsilon=0.2, attack_steps=3))
+    attacked = []
+    for fitted in (clean, robust):
+        assert fitted.validation_error <= 0.1
+        examples = crafting.perturb(fitted.model, *sets["validation"], epsilon=0.2, steps=10)
+        attacked.append(error_rate(fitted.model, examples, sets["validation"][1]))
+    assert attacked[0] >= 0.9
+    assert attacked[1] <= 0.15
+    assert robust.attacked_error == pytest.approx(attacked[1], abs=0.05)
