@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from kerckhoffs.keys import Key
+from kerckhoffs.keys import MASTER_LENGTH, Key
 from kerckhoffs.transforms import TRANSFORMS
-from kerckhoffs.transforms.projection import KEY_LENGTH, Projection
+from kerckhoffs.transforms.projection import Projection
 from tests import keyed
 
 
@@ -25,7 +25,7 @@ def test_the_matrices_are_uniform_among_the_orthogonal_ones():
 
     Without the signs of the triangular factor's diagonal the first column would lie on one side only.
     """
-    keys = [Key.derive(bytes(32), KEY_LENGTH, str(number)) for number in range(400)]
+    keys = [Key.derive(bytes(32), MASTER_LENGTH, str(number)) for number in range(400)]
     matrices = torch.stack([Projection(key, (1, 1, 2)).matrix for key in keys]).double()
     for row in range(2):
         for column in range(2):
@@ -38,7 +38,7 @@ def test_the_matrices_are_uniform_among_the_orthogonal_ones():
 def test_every_value_of_the_key_matters_to_its_last_bit():
     key = keyed.key("projection", (1, 1, 2))
     matrix = Projection(key, (1, 1, 2)).matrix
-    for place in (0, KEY_LENGTH - 1):
+    for place in (0, MASTER_LENGTH - 1):
         values = key.values.copy()
         values[place] = np.nextafter(values[place], np.inf)
         assert not torch.allclose(Projection(Key(values), (1, 1, 2)).matrix, matrix, atol=1e-3)
@@ -46,7 +46,7 @@ def test_every_value_of_the_key_matters_to_its_last_bit():
 
 def test_the_key_is_short_and_its_entropy_is_that_of_the_hash():
     for shape in [(1, 28, 28), (3, 32, 32)]:
-        assert TRANSFORMS["projection"].key_length(shape) == KEY_LENGTH
+        assert TRANSFORMS["projection"].key_length(shape) == MASTER_LENGTH
         assert TRANSFORMS["projection"].entropy_bits(shape) == 256
 
 

@@ -1,11 +1,15 @@
 import hashlib
+import itertools
 import json
+import re
 import struct
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.torch import save as weights_to_bytes
 from torch import nn
 
@@ -189,19 +193,52 @@ def test_several_keys_are_named_in_one_word():
     assert both.fingerprint == f"{KEY.fingerprint}+{OTHER_KEY.fingerprint}"
 
 
-@pytest.mark.parametrize("dataset", data.DATASETS)
-@pytest.mark.parametrize("name", zoo.NETWORKS)
-@pytest.mark.parametrize("defence", DEFENCES)
-def test_what_an_id_names_can_be_read_from_it(dataset, name, defence):
-    assert zoo.parse(zoo.model_id(dataset, name, defence)) == (dataset, name, defence)
+def test_what_an_id_names_can_be_read_from_it_and_no_two_models_share_one():
+    every = list(itertools.product(data.DATASETS, zoo.NETWORKS, DEFENCES))
+    assert [zoo.parse(zoo.model_id(*names)) for names in every] == every
+    assert len({zoo.model_id(*names) for names in every}) == len(every)
+
+
+words = st.lists(st.sampled_from(["mnist", "keyed", "4", "x"]), min_size=1, max_size=3).map("-".join)
+
+
+@given(st.lists(words, min_size=1, max_size=3), st.lists(words, min_size=1, max_size=3))
+def test_what_an_id_names_can_be_read_from_it_whatever_dashes_the_names_have(sets, defences):
+    with pytest.MonkeyPatch.context() as patch:
+        for name in sets:
+            patch.setitem(data.DATASETS, name, data.DATASETS["mnist"])
+        for name in defences:
+            patch.setitem(DEFENCES, name, DEFENCES["classical"])
+        for names in itertools.product(data.DATASETS, zoo.NETWORKS, defences):
+            assert zoo.parse(zoo.model_id(*names)) == names
 
 
 @pytest.mark.parametrize(
-    "id_", ["", "mnist", "mnist-table2", "mnist-table2-keyed-", "own/mnist-table2-keyed", "MNIST-table2-keyed"]
+    "id_",
+    [
+        "",
+        "mnist",
+        "mnist-table2",
+        "mnist-table2-",
+        "mnist-keyed",
+        "cifar-table2-keyed",
+        "mnist-table3-keyed",
+        "own/mnist-table2-keyed",
+        "MNIST-table2-keyed",
+    ],
 )
 def test_an_id_that_names_no_model_is_refused_with_the_choices(id_):
-    with pytest.raises(ValueError, match=f"unknown model '{id_}'; choose one of: mnist-table1-classical, "):
+    said = (
+        f"unknown model {id_!r}: it is <{'|'.join(data.DATASETS)}>-<{'|'.join(zoo.NETWORKS)}>-<defence>, for example "
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}mnist-table1-keyed$"):
         zoo.parse(id_)
+
+
+@pytest.mark.parametrize("defence", ["keyed-", "shuffle-3", "keyed-keyed", "table2-keyed"])
+def test_an_id_of_an_unknown_defence_is_refused_with_the_choices(defence):
+    with pytest.raises(ValueError, match=f"unknown defence '{defence}'; choose one of: classical, keyed, "):
+        zoo.parse(f"mnist-table1-{defence}")
 
 
 def test_an_id_names_set_network_and_defence():
