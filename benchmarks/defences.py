@@ -117,7 +117,7 @@ QUESTIONS: dict[str, Question] = {
         (one_step(0.1), one_step(0.2), steps(0.1, 2), steps(0.2, 2)), (WHERE,), (TWIN, *OTHERS, *ENSEMBLES)
     ),
     "white_box_noise": Question((one_step(0.1), one_step(0.2), steps(0.1), steps(0.2)), (WHERE,), (NOISE,), 200),
-    "black_box": Question(("square:epsilon=0.2:max_queries=1000",), (WHERE,), (TWIN, *ADVERSARIAL, *ENSEMBLES), 500),
+    "black_box": Question(("square:epsilon=0.2:max_queries=1000",), (WHERE,), ADVERSARIAL, 300),
     "behind_each": Question((steps(0.1, 2), steps(0.2, 2), "apgd:epsilon=0.2"), (WHERE,), BEHIND),
     "many_networks": Question(
         tuple(each for epsilon in (0.1, 0.2, 0.3) for each in (*carried(epsilon), low(epsilon))),
