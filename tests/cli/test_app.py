@@ -1,81 +1,26 @@
 import dataclasses
-import re
-import shlex
-import stat
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 
-from kerckhoffs import cli, data, places, zoo
+from kerckhoffs import cli
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.bench import contestants
 from kerckhoffs.bench.contestants import SUITES
-from kerckhoffs.checks import FileRefused
-from kerckhoffs.defences import DefendedClassifier
 from kerckhoffs.keys import Key
-from kerckhoffs.zoo import networks, train
-from kerckhoffs.zoo.train import RECIPES
+from kerckhoffs.zoo import train
+from tests.commands import assert_silent_about, files, mode, only_key
 
 KEYED, CLASSICAL = "mnist-table1-keyed", "mnist-table1-classical"
-QUICK = ["--epochs=2", "--batch-size=10"]  # 2 steps an epoch
 VALUES = 28 * 28
-
-
-@pytest.fixture
-def small_sets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every split is a handful of noisy images."""
-
-    def load(dataset: str, split: str = "test") -> tuple[torch.Tensor, torch.Tensor]:
-        generator = torch.Generator().manual_seed(len(split))
-        count = {"train": 20, "validation": 10, "test": 8}[split]
-        return torch.rand(count, 1, 28, 28, generator=generator), torch.arange(count) % 10
-
-    monkeypatch.setattr(data, "load", load)
-
-
-@pytest.fixture
-def stop_at(monkeypatch: pytest.MonkeyPatch):
-    """Press Ctrl-C after a step of training."""
-    fit = train.fit
-
-    def stop(step: int) -> None:
-        def interrupted(*arguments, on_step, **options):
-            def and_stop(progress: train.Progress) -> None:
-                on_step(progress)
-                if progress.step == step:
-                    raise KeyboardInterrupt
-
-            return fit(*arguments, on_step=and_stop, **options)
-
-        monkeypatch.setattr(train, "fit", interrupted)
-
-    return stop
-
-
-def mode(path: Path) -> int:
-    return stat.S_IMODE(path.stat().st_mode)
-
-
-def files(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()} if folder.exists() else set()
-
-
-def only_key(home: Path) -> Path:
-    [path] = (home / "keys").iterdir()
-    return path
 
 
 def write_secret(path: Path, length: int = 16) -> Path:
     path.write_bytes(bytes(range(length)))
     path.chmod(0o600)
     return path
-
-
-def assert_silent_about(key: Key, text: str) -> None:
-    """None of the key's values can be read, not even cut to six decimals."""
-    assert not [value for value in key.values.tolist() if f"{value:.7f}"[:-1] in text]
 
 
 # Bad arguments
@@ -101,7 +46,8 @@ def assert_silent_about(key: Key, text: str) -> None:
         ("key show .", "cannot read the key"),
         ("key show missing.json --secret s", "--secret"),
         ("train", "Missing argument 'model'"),
-        ("train mnist", "unknown model 'mnist'; choose one of: mnist-table1-classical, "),
+        ("train mnist", "unknown model 'mnist': it is <mnist|fashion-mnist>-<table1|table2|half|mlp>-<defence>, for "),
+        ("train mnist-table1-shuffle-3", "unknown defence 'shuffle-3'; choose one of: classical, keyed, "),
         ("train mnist-table3-keyed", "unknown model 'mnist-table3-keyed'"),
         (f"train {KEYED} extra", "extra"),
         (f"train {KEYED} --momentum 0.9", "--momentum"),
@@ -117,6 +63,21 @@ def assert_silent_about(key: Key, text: str) -> None:
         (f"train {KEYED} --shift -2", "shift must be between 0 and 28, but is -2.0"),
         (f"train {KEYED} --scale 5", "scale must be in [0, 1), but is 5.0"),
         (f"train {KEYED} --seed -1", "seed must be a whole number from 0, but is -1"),
+        (f"train {KEYED} --seed 1000000", "seed must be below 1000000, but is 1000000"),
+        (f"train {KEYED} --epsilon 0.1", "epsilon must be left out of clean training, but is 0.1"),
+        (f"train {KEYED} --float16=yes", "--float16"),
+        ("train mnist-table1-adversarial --epsilon 0", "epsilon must be above 0 for adversarial training, but is 0.0"),
+        ("train mnist-table1-adversarial --epsilon 2", "epsilon must be between 0 and 1, but is 2.0"),
+        ("train mnist-table1-adversarial --attack-steps 0", "attack_steps must be a whole number from 1, but is 0"),
+        ("train mnist-table1-adversarial --temperature 5", "temperature must be left out of adversarial training"),
+        ("train mnist-table1-adversarial --key some.json", "adversarially trained classifier and takes no key"),
+        (
+            "train mnist-half-keyed-ensemble-adversarial --attack-steps 3",
+            "attack_steps must be left out of ensemble-ad",
+        ),
+        ("train mnist-half-distilled --temperature 0", "temperature must be above 0 and at most 10000, but is 0.0"),
+        ("defences prayer", "unknown defence 'prayer'; choose one of: classical, keyed, "),
+        ("defences keyed kda", "kda"),
         (f"train {KEYED} --key missing.json", "cannot read the key missing.json: No such file or directory"),
         (f"train {CLASSICAL} --key some.json", "is a classical classifier and takes no key"),
         (f"train {CLASSICAL} --publish-key", "is a classical classifier and takes no key"),
@@ -155,75 +116,7 @@ def test_bad_arguments_end_with_status_2_and_one_line_and_leave_nothing(
     assert not kerckhoffs_home.exists()
 
 
-def test_a_key_of_another_length_is_refused_before_training(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(train, "fit", lambda *_, **__: pytest.fail("trained"))
-    path = Key.generate(10).save(tmp_path / "short.json")
-    assert cli.main(["train", KEYED, f"--key={path}"]) == 2
-    assert capsys.readouterr().err == f"error: the key {path} has 10 values, but 784 are needed\n"
-
-
-def test_more_keys_than_the_model_has_are_refused_before_training(kerckhoffs_home, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(train, "fit", lambda *_, **__: pytest.fail("trained"))
-    paths = [Key.generate(VALUES).save(tmp_path / f"{number}.json") for number in range(2)]
-    assert cli.main(["train", KEYED, *(f"--key={path}" for path in paths)]) == 2
-    assert capsys.readouterr().err == "error: 1 keys are needed, but 2 files were given\n"
-    assert not kerckhoffs_home.exists()
-
-
-def test_a_key_that_is_not_the_published_one_is_refused_before_training(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(train, "fit", lambda *_, **__: pytest.fail("trained"))
-    published = Key.generate(VALUES).save(tmp_path / f"{KEYED}.key.json", public=True)
-    before = published.read_bytes()
-    mine = Key.generate(VALUES).save(tmp_path / "mine.json")
-    assert cli.main(["train", KEYED, f"--key={mine}", f"--out={tmp_path}", "--publish-key"]) == 2
-    assert f"{published} is another key than {mine}; remove one of them" in capsys.readouterr().err
-    assert published.read_bytes() == before
-
-
-@pytest.mark.usefixtures("small_sets")
-def test_models_are_written_to_the_folder_of_ones_own_ones(kerckhoffs_home, tmp_path, monkeypatch):
-    monkeypatch.setenv("KERCKHOFFS_OWN_MODELS", str(tmp_path / "mine"))
-    assert cli.main(["train", CLASSICAL, *QUICK]) == 0
-    assert files(tmp_path / "mine") == {zoo.MANIFEST, f"{CLASSICAL}.safetensors"}
-    assert zoo.card(zoo.OWN + CLASSICAL).title == "MNIST, Table 1, classical, yours"
-    assert not zoo.card(CLASSICAL).own
-    assert "--out" not in zoo.card(zoo.OWN + CLASSICAL).command
-    assert not kerckhoffs_home.exists()
-
-
-@pytest.mark.usefixtures("small_sets")
-def test_a_damaged_folder_of_own_models_is_refused_before_a_key_is_made(kerckhoffs_home, monkeypatch, capsys):
-    monkeypatch.setattr(train, "fit", lambda *_, **__: pytest.fail("trained"))
-    zoo.own_folder().mkdir(parents=True)
-    (zoo.own_folder() / zoo.MANIFEST).write_text("not JSON")
-    assert cli.main(["train", KEYED]) == 2
-    assert "manifest.json is malformed" in capsys.readouterr().err
-    assert files(kerckhoffs_home) == {"models"}
-
-
-def test_a_set_that_is_not_there_is_found_before_a_key_is_made(monkeypatch, kerckhoffs_home, tmp_path, capsys):
-    def refuse(*_, **__):
-        raise FileRefused("the full MNIST set is not there")
-
-    monkeypatch.setattr(data, "load", refuse)
-    assert cli.main(["train", KEYED]) == 2
-    assert cli.main(["train", KEYED, "--publish-key", f"--out={tmp_path / 'models'}"]) == 2
-    assert capsys.readouterr().err.count("error: the full MNIST set is not there\n") == 2
-    assert not kerckhoffs_home.exists()
-    assert not (tmp_path / "models").exists()
-
-
-@pytest.mark.usefixtures("small_sets")
-def test_what_goes_wrong_in_training_is_one_line_too(monkeypatch, capsys):
-    def refuse(*_, **__):
-        raise ValueError("the full set\nis not there")
-
-    monkeypatch.setattr(train, "fit", refuse)
-    assert cli.main(["train", CLASSICAL]) == 2
-    assert capsys.readouterr().err.splitlines()[-1] == "error: the full set is not there"
-
-
-@pytest.mark.parametrize("arguments", [[], ["--help"], ["key", "--help"], ["train", "--help"]])
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["key", "--help"], ["train", "--help"], ["defences", "--help"]])
 def test_help_is_no_error(arguments, capsys):
     assert cli.main(arguments) == 0
     out, err = capsys.readouterr()
@@ -315,183 +208,6 @@ def test_a_key_that_others_can_read_is_shown_only_as_a_public_one(tmp_path, caps
     assert capsys.readouterr().err == f"error: {said}"
     assert cli.main(["key", "show", str(path), "--public"]) == 0
     assert Key.load(path, public=True).fingerprint in capsys.readouterr().out
-
-
-# Training
-
-
-@pytest.mark.usefixtures("small_sets")
-def test_a_trained_keyed_model_is_there_to_load_and_its_key_is_not_beside_it(kerckhoffs_home, capsys):
-    assert cli.main(["train", KEYED, *QUICK]) == 0
-    out, err = capsys.readouterr()
-    folder = kerckhoffs_home / "models"
-    assert files(folder) == {zoo.MANIFEST, f"{KEYED}.safetensors"}
-    path = only_key(kerckhoffs_home)
-    assert mode(path) == 0o600
-
-    card = zoo.card(KEYED, folder)
-    assert card.key_files == ()
-    assert card.keys == (path.stem,)
-    assert (card.dataset, card.network, card.defence, card.options) == ("mnist", "table1", "keyed", {})
-    recipe = dataclasses.replace(RECIPES[KEYED], epochs=2, batch_size=10)
-    assert dataclasses.asdict(recipe).items() <= card.training.items()
-    assert card.training["best_epoch"] in (1, 2)
-    assert card.training["stopped"] is False
-    assert card.versions == zoo.versions()
-
-    assert zoo.models()[zoo.OWN + KEYED] == dataclasses.replace(card, id=zoo.OWN + KEYED)
-    images, labels = data.load("mnist")
-    assert card.test_samples == len(labels) == 8
-    assert card.test_error == train.error_rate(zoo.load(KEYED, folder=folder), images, labels)
-    assert str(folder / card.file) in out
-    assert_silent_about(Key.load(path), out + err + (folder / zoo.MANIFEST).read_text())
-
-
-@pytest.mark.usefixtures("small_sets")
-def test_the_card_and_the_output_say_what_the_training_and_the_test_samples_say(monkeypatch, kerckhoffs_home, capsys):
-    model = DefendedClassifier(networks.build("table1", "mnist"))
-    with torch.no_grad():
-        next(reversed(list(model.parameters())))[3] = 100.0  # says 3 whatever it sees
-    fitted = train.Fitted(model, validation_error=0.2, epoch=4, seconds=61.6, stopped=False)
-    monkeypatch.setattr(train, "fit", lambda *_, **__: fitted)
-    assert cli.main(["train", CLASSICAL]) == 0
-    card = zoo.card(CLASSICAL, kerckhoffs_home / "models")
-    assert (card.validation_error, card.test_error, card.test_samples) == (0.2, 7 / 8, 8)  # labels 0 to 7
-    assert (card.training["best_epoch"], card.training["seconds"]) == (5, 62)
-    said = "in percent with 95 % intervals: validation error 20.0 (5.7 to 51.0), test error 87.5 (52.9 to 97.8)"
-    assert said in capsys.readouterr().out  # of 10 and 8 samples
-
-
-@pytest.mark.usefixtures("small_sets")
-def test_the_command_of_the_card_makes_the_same_weights_again(tmp_path):
-    arguments = [
-        "train",
-        CLASSICAL,
-        *QUICK,
-        "--flip",
-        "--shift=2.0",
-        "--learning-rate=0.005",
-        f"--out={tmp_path / 'a b'}",
-    ]
-    assert cli.main(arguments) == 0
-    first = zoo.card(CLASSICAL, tmp_path / "a b")
-    assert (tmp_path / "a b" / first.file).exists()
-
-    program = shlex.split(first.command)
-    assert program[:3] == ["python", "-m", "kerckhoffs"]
-    assert sorted(program[3:]) == sorted(arguments)
-    (tmp_path / "a b").rename(tmp_path / "first")
-    assert cli.main(program[3:]) == 0
-    again = zoo.card(CLASSICAL, tmp_path / "a b")
-    assert again.sha256 == first.sha256
-    assert again.command == first.command
-
-
-@pytest.mark.usefixtures("small_sets")
-def test_a_classical_model_has_no_key(kerckhoffs_home):
-    assert cli.main(["train", CLASSICAL, *QUICK, "--no-flip"]) == 0
-    card = zoo.card(CLASSICAL, kerckhoffs_home / "models")
-    assert (card.defence, card.keys, card.key_files) == ("classical", (), ())
-    assert "--no-flip" in shlex.split(card.command)
-    assert not (kerckhoffs_home / "keys").exists()
-
-
-@pytest.mark.usefixtures("small_sets")
-@pytest.mark.parametrize("model", RECIPES)
-def test_options_that_are_left_out_come_from_the_recipe_of_the_model(model, monkeypatch):
-    asked = {}
-
-    def remember(dataset, network, defence, *, keys, recipe, on_step):
-        asked.update(model=(dataset, network, defence), keys=len(keys), recipe=recipe)
-        raise KeyboardInterrupt
-
-    dataset, network, defence = model.rsplit("-", 2)
-    expected = {"model": (dataset, network, defence), "keys": 0 if defence == "classical" else 1}
-    monkeypatch.setattr(train, "fit", remember)
-    cli.main(["train", model])
-    assert asked == expected | {"recipe": RECIPES[model]}
-    cli.main(["train", model, "--seed=7", "--rotate=0"])
-    assert asked == expected | {"recipe": dataclasses.replace(RECIPES[model], seed=7, rotate=0.0)}
-
-
-@pytest.mark.usefixtures("small_sets")
-def test_a_key_that_is_given_is_the_one_trained_with_and_is_kept(kerckhoffs_home, tmp_path):
-    key = Key.generate(VALUES)
-    path = key.save(tmp_path / "mine.json")
-    for _ in range(2):  # the second time it is kept already
-        assert cli.main(["train", KEYED, *QUICK, f"--key={path}"]) == 0
-    assert zoo.card(KEYED, kerckhoffs_home / "models").keys == (key.fingerprint,)
-    assert only_key(kerckhoffs_home).stem == key.fingerprint
-    assert path.exists()
-
-
-@pytest.mark.usefixtures("small_sets")
-def test_a_published_key_lies_beside_the_weights_and_a_second_run_uses_it_again(kerckhoffs_home, tmp_path, capsys):
-    arguments = ["train", KEYED, *QUICK, f"--out={tmp_path}", "--publish-key"]
-    assert cli.main(arguments) == 0
-    first = zoo.card(KEYED, tmp_path)
-    assert first.key_files == (f"{KEYED}.key.json",)
-    path = tmp_path / first.key_files[0]
-    assert mode(path) == 0o644
-    before = path.read_bytes()
-    key = Key.load(path, public=True)
-    assert (key.fingerprint,) == first.keys
-    assert sorted(shlex.split(first.command)[3:]) == sorted(arguments)
-    assert not (kerckhoffs_home / "keys").exists()
-
-    assert cli.main(arguments) == 0
-    second = zoo.card(KEYED, tmp_path)
-    assert (second.keys, second.sha256) == (first.keys, first.sha256)
-    assert path.read_bytes() == before
-    assert zoo.load(KEYED, folder=tmp_path)
-    assert_silent_about(key, "".join(capsys.readouterr()))
-
-
-@pytest.mark.usefixtures("small_sets")
-def test_stopping_after_an_epoch_keeps_the_best_so_far_and_ends_with_130(stop_at, kerckhoffs_home, capsys):
-    stop_at(3)  # the first step of the second epoch
-    assert cli.main(["train", KEYED, *QUICK]) == 130
-    folder = kerckhoffs_home / "models"
-    card = zoo.card(KEYED, folder)
-    assert card.training["stopped"] is True
-    assert card.training["best_epoch"] == 1
-    assert zoo.load(KEYED, folder=folder)
-    assert str(folder / card.file) in capsys.readouterr().out
-
-
-@pytest.mark.usefixtures("small_sets")
-def test_stopping_before_the_first_epoch_is_over_keeps_nothing_and_says_so(stop_at, kerckhoffs_home, capsys):
-    stop_at(2)
-    assert cli.main(["train", KEYED, *QUICK]) == 130
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert "stopped before the first epoch was over: there is nothing to keep" in err
-    assert not (kerckhoffs_home / "models").exists()
-
-
-@pytest.mark.usefixtures("small_sets")
-def test_the_key_is_kept_before_training_starts(monkeypatch, kerckhoffs_home):
-    fit = train.fit
-
-    def look_first(*arguments, keys, **options):
-        [key] = keys
-        assert Key.load(zoo.user_key_path(key.fingerprint)).fingerprint == key.fingerprint
-        return fit(*arguments, keys=keys, **options)
-
-    monkeypatch.setattr(train, "fit", look_first)
-    assert cli.main(["train", KEYED, *QUICK]) == 0
-    assert places.home() == kerckhoffs_home
-    assert only_key(kerckhoffs_home)
-
-
-@pytest.mark.usefixtures("small_sets")
-def test_progress_shows_epoch_loss_and_best_error_on_stderr(monkeypatch, capsys):
-    monkeypatch.setenv("COLUMNS", "200")
-    assert cli.main(["train", CLASSICAL, *QUICK]) == 0
-    out, err = capsys.readouterr()
-    assert re.search(r"epoch 2/2, loss \d\.\d{3}, best \d+\.\d\d %", err)
-    assert "100%" in err
-    assert "epoch 2/2" not in out
 
 
 # Benchmarks

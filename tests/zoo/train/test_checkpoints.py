@@ -13,6 +13,7 @@ from kerckhoffs.checks import FileRefused
 from kerckhoffs.zoo.train import Checkpoint, Fitted, Progress, fit, loop
 from kerckhoffs.zoo.train.checkpoints import adam_state, restore_adam
 from tests import training
+from tests.leaks import traces
 from tests.training import weights
 
 STEPS = training.SIZES["train"] // training.QUICK.batch_size  # an epoch
@@ -147,6 +148,7 @@ def test_what_is_kept_is_for_its_owner_and_holds_nothing_of_a_key(defence, folde
     if defence.endswith("ensemble-adversarial"):
         secrets.append(loop._made_up(1_000_002, 64))
     for key in secrets:
+        assert traces(kept, key) == []
         assert not any(struct.pack("<d", value) in kept for value in key.values)
         assert not any(struct.pack("<f", value) in kept for value in key.values)
         assert not any(repr(float(value)).encode() in kept for value in key.values)
