@@ -97,36 +97,39 @@ class Adversarial(Clean):
 
 
 class EnsembleAdversarial(Clean):
-    """Half of each batch crafted on other networks, which stand still (Tramèr et al. 2018).
+    """A quarter of each batch crafted on other networks, which stand still, and a quarter on the network itself.
 
-    For every batch some members of the pool and a way to attack them are drawn: one member or the mean of three, one
-    step from the image or from a random start, or three steps.
+    Tramèr et al. 2018 take the other networks and the one that learns in turn. For every batch some members of the pool
+    and a way to attack them are drawn: one member or the mean of three, one step from the image or from a random start,
+    or five steps. Against the network itself it is PGD as in adversarial training.
     """
 
     TOGETHER = (1, 1, 3)
-    STEPS = ((1, False), (1, True), (3, True))
+    STEPS = ((1, False), (1, True), (5, True))
 
     def __init__(self, pool: Sequence[nn.Module], recipe: Recipe, fast: bool) -> None:
         super().__init__()
         self.pool, self.recipe, self.fast = list(pool), recipe, fast
+        self.itself = Adversarial(recipe, fast)
         self._validation: Tensor | None = None
 
     def batch(self, model: nn.Module, images: Tensor, labels: Tensor, progress: float) -> Labelled:
-        """The first half as it is, the second attacked."""
-        half = len(images) // 2
+        """The first half as it is, the next quarter attacked through the pool, the rest through the model."""
+        half, rest = len(images) // 2, 3 * len(images) // 4
         together = self.TOGETHER[int(torch.randint(len(self.TOGETHER), ()))]
         chosen = torch.randperm(len(self.pool))[:together].tolist()
         steps, random_start = self.STEPS[int(torch.randint(len(self.STEPS), ()))]
         crafted = perturb(
             Averaged([self.pool[number] for number in chosen]),
-            images[half:],
-            labels[half:],
+            images[half:rest],
+            labels[half:rest],
             epsilon=self.recipe.epsilon,
             steps=steps,
             random_start=random_start,
             fast=self.fast,
         )
-        return torch.cat([images[:half], crafted]), labels
+        own, _ = self.itself.batch(model, images[rest:], labels[rest:], progress)
+        return torch.cat([images[:half], crafted, own]), labels
 
     def attacked(self, model: nn.Module, validation: Labelled) -> Labelled | None:
         """FGSM on each of the pool in turn, the same samples after every epoch."""

@@ -22,11 +22,13 @@ class Member:
         network: a name of zoo.NETWORKS, or the widths of an MLP's hidden layers.
         defence: "classical", or "keyed" behind a key of its own.
         epochs: passes over the training samples.
+        augmented: whether its images are turned, shifted and scaled a little, as those of the shipped networks are.
     """
 
     network: str | tuple[int, ...]
     defence: str = "classical"
     epochs: int = 2
+    augmented: bool = False
 
     def build(self, dataset: str) -> nn.Sequential:
         """The untrained network."""
@@ -36,21 +38,30 @@ class Member:
 
 
 POOL: tuple[Member, ...] = (
-    *(Member(widths) for widths in ((128,), (256,), (512,), (1024,), (128, 128), (256, 256), (512, 512), (256,) * 3)),
-    Member("table1"),
-    Member("table2"),
-    Member("half"),
-    Member("half"),
+    *(Member(widths) for widths in ((128,), (512,), (1024,), (256, 256), (512, 512), (256,) * 3)),
+    Member("table1", epochs=4, augmented=True),
+    Member("table1", epochs=4, augmented=True),
+    Member("table2", augmented=True),
+    Member("half", epochs=3, augmented=True),
+    Member("half", epochs=3, augmented=True),
     Member("table1", "keyed", 3),
     *(Member("half", "keyed", 3) for _ in range(4)),
 )
+
+AUGMENTED = {"rotate": 8.0, "shift": 1.0, "scale": 0.05}
 
 
 def recipes(recipe: Recipe) -> tuple[Recipe, ...]:
     """How each of POOL is trained for a network that is trained by `recipe`: plainly, and quickly."""
     plain = Recipe(batch_size=recipe.batch_size, average=0.99, learning_rate=recipe.learning_rate)
     return tuple(
-        replace(plain, epochs=member.epochs, seed=companion(recipe.seed, number)) for number, member in enumerate(POOL)
+        replace(
+            plain,
+            epochs=member.epochs,
+            seed=companion(recipe.seed, number),
+            **(AUGMENTED if member.augmented else {}),  # type: ignore[arg-type]
+        )
+        for number, member in enumerate(POOL)
     )
 
 

@@ -30,7 +30,7 @@ class Recipe:
         scale: largest random change of size, as a share. All are drawn for each image, before P.
         flip: mirror half of the images left to right.
         epsilon: where a training attacks its images, the largest change of a pixel (linf), in [0, 1].
-        attack_steps: of the PGD that attacks them; 1 is FGSM from a random start.
+        attack_steps: of the PGD on the network itself; 1 is FGSM from a random start.
         temperature: what distillation divides the logits by, teacher's and student's.
         seed: of initial weights, order and augmentation.
     """
@@ -74,7 +74,7 @@ def check(recipe: Recipe, training: Training) -> None:
     attacks = training in ("adversarial", "ensemble-adversarial")
     if attacks and not recipe.epsilon:
         raise ValueError(f"epsilon must be above 0 for {training} training, but is {recipe.epsilon}")
-    used = {"epsilon": attacks, "attack_steps": training == "adversarial", "temperature": training == "distilled"}
+    used = {"epsilon": attacks, "attack_steps": attacks, "temperature": training == "distilled"}
     for name, use in used.items():
         if not use and getattr(recipe, name) != getattr(Recipe, name):
             raise ValueError(f"{name} must be left out of {training} training, but is {getattr(recipe, name)}")
@@ -135,7 +135,7 @@ def recipe_for(dataset: str, network: str, defence: str) -> Recipe:
         return replace(plain, epochs=10, epsilon=_EPSILONS.get(dataset, 8 / 255), attack_steps=5)
     if training == "ensemble-adversarial":
         plain = replace(base, rotate=0, shift=0, scale=0, flip=False)
-        return replace(plain, epochs=8, epsilon=_STRANGERS_EPSILONS.get(dataset, 8 / 255))
+        return replace(plain, epochs=8, epsilon=_STRANGERS_EPSILONS.get(dataset, 8 / 255), attack_steps=3)
     if training == "distilled":
         return replace(base, temperature=100.0)
     attackers = DEFENCES[defence].by_attacker or network == "mlp"
