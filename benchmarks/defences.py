@@ -51,9 +51,10 @@ SHIPPED = (TWIN, *OTHERS, NOISE, *ENSEMBLES, *ADVERSARIAL)
 """All of one network; the first is what the paper's attacker crafts on."""
 
 WIDER = ("measured/mnist-table1-adversarial", "measured/mnist-table1-keyed-adversarial")  # trained at 0.3
-SAME_ADVERSARIAL = ("attackers/mnist-table1-adversarial", "attackers/mnist-table1-keyed-adversarial")
+SAME_ADVERSARIAL = (f"{TABLE1}-adversarial", "attackers/mnist-table1-keyed-adversarial")
 SAME_ENSEMBLES = ("attackers/mnist-table1-ensemble-adversarial", "attackers/mnist-table1-keyed-ensemble-adversarial")
-"""Attackers without the key who know how the defence was trained: networks, pools and keys of their own."""
+"""Attackers without the key who know how the defence was trained: networks, pools and keys of their own. The first one
+ships: to the keyed classifier it is a twin without a key, from the same initial weights; to itself it is a white box."""
 
 STRUCTURES = ("keyed", "shuffle-4", "dct-high", "dct-horizontal", "dct-vertical", "dct-diagonal")
 BEHIND = tuple(f"measured/mnist-half-{name}adversarial" for name in ("", *(f"{each}-" for each in STRUCTURES)))

@@ -53,8 +53,8 @@ RETRAININGS: dict[str, Retraining] = {
         Retraining(
             "ensemble-adversarial",
             "ensemble-trained",
-            "Half of each batch are clean, a quarter crafted on other networks, which stand still, and a quarter on the "
-            "network itself: made against examples that are carried over from strangers.",
+            "Half of each batch are clean, a quarter crafted on other networks, which stand still, and a quarter on "
+            "the network itself: made against examples that are carried over from strangers.",
             "Training takes up to twice the time, and the other networks.",
             "An attacker who trains a twin in the same way, with networks of their own; and any white-box attack.",
             "half on clean images, half on examples crafted on a pool of other, frozen networks and on itself",
