@@ -54,7 +54,7 @@ WIDER = ("measured/mnist-table1-adversarial", "measured/mnist-table1-keyed-adver
 SAME_ADVERSARIAL = (f"{TABLE1}-adversarial", "attackers/mnist-table1-keyed-adversarial")
 SAME_ENSEMBLES = ("attackers/mnist-table1-ensemble-adversarial", "attackers/mnist-table1-keyed-ensemble-adversarial")
 """Attackers without the key who know how the defence was trained: networks, pools and keys of their own. The first one
-ships: to the keyed classifier it is a twin without a key, from the same initial weights; to itself it is a white box."""
+ships: to the keyed classifier a twin without a key, which began with the same weights; to itself a white box."""
 
 STRUCTURES = ("keyed", "shuffle-4", "dct-high", "dct-horizontal", "dct-vertical", "dct-diagonal")
 BEHIND = tuple(f"measured/mnist-half-{name}adversarial" for name in ("", *(f"{each}-" for each in STRUCTURES)))
