@@ -154,6 +154,40 @@ def test_the_ends_of_the_keystream_give_finite_values(monkeypatch, byte):
     assert np.isfinite(Key.derive(SECRET, 2, CONTEXT).values).all()
 
 
+def test_a_child_is_what_the_hash_of_its_master_derives():
+    master = Key.generate(keys.MASTER_LENGTH)
+    secret = hashlib.sha256(b"kerckhoffs master " + master.values.astype("<f8").tobytes()).digest()
+    child, expected = master.child(784, CONTEXT), Key.derive(secret, 784, CONTEXT)
+    assert child.values.tobytes() == expected.values.tobytes()
+    assert child.fingerprint == expected.fingerprint
+    assert child.entropy_bits == 256 < master.entropy_bits
+    assert master.fingerprint not in secret.hex(), "what is public of the master tells nothing of it"
+
+
+def test_children_of_other_contexts_lengths_or_masters_are_unrelated():
+    master = Key.derive(SECRET, keys.MASTER_LENGTH, CONTEXT)
+    child = master.child(784, "first")
+    changed = master.values.copy()
+    changed[-1] = np.nextafter(changed[-1], 0)
+    others = [
+        master.child(784, "second"),
+        master.child(785, "first"),
+        Key(changed, secret_bits=256).child(784, "first"),
+    ]
+    assert child.values.tobytes() == master.child(784, "first").values.tobytes()
+    for other in (*others, master):
+        assert not np.isin(other.values, child.values).any()
+    assert all(abs(np.corrcoef(child.values, other.values[:784])[0, 1]) < 0.15 for other in others)
+
+
+@pytest.mark.parametrize("count", [16, 24, 32])
+def test_a_child_is_worth_no_more_than_the_secret_behind_its_master(count):
+    master = Key.derive(bytes(range(count)), keys.MASTER_LENGTH, CONTEXT)
+    child = master.child(784, CONTEXT)
+    assert child.secret_bits == child.entropy_bits == 8 * count
+    assert child.origin == f"derived from a master secret of {8 * count} bits"
+
+
 @pytest.mark.parametrize("length", [-1, 0, 1])
 @pytest.mark.parametrize("make", [Key.generate, lambda length: Key.derive(SECRET, length, CONTEXT)])
 def test_a_length_under_two_is_refused(make, length):
