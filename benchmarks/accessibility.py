@@ -51,7 +51,7 @@ STATES = (
     ("how_it_works", curves),
     ("batch", estimated),
     ("table3", tabled),
-    ("classifiers", tabled),
+    ("defences", tabled),
 )
 
 

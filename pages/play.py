@@ -10,12 +10,12 @@ from kerckhoffs.attackers import KNOWLEDGE
 from kerckhoffs.attacks import Attack
 from kerckhoffs.data import DATASETS
 from kerckhoffs.ui import controls, link
-from kerckhoffs.ui.page import page, panel
+from kerckhoffs.ui.page import headline, page, panel
 from kerckhoffs.ui.play import live
 from kerckhoffs.ui.play.columns import choose as choose_columns
 from kerckhoffs.ui.play.dial import dial
 from kerckhoffs.ui.play.experiment import OPENING_EPSILON, OPENING_SAMPLE, TRAINING_SAMPLES, Experiment
-from kerckhoffs.ui.play.keywork import key_at_work
+from kerckhoffs.ui.play.keywork import heading, key_at_work
 from kerckhoffs.ui.play.picture import SOURCES, Chosen, choose
 from kerckhoffs.ui.play.takeaway import takeaway
 
@@ -25,11 +25,15 @@ ANY = -1  # no target
 def panels_of_choice() -> Experiment | None:
     """Panels 1 to 3: the image, the attacker and the attack, and their address; None while there is no image."""
     first, second, third = st.columns([1.15, 1, 1], gap="small")
+    with second, st.container(border=True, key="panel_dial"):
+        about = st.container(horizontal=True, wrap=False, vertical_alignment="center", key="about_whom")
+        about.html(headline(2, "Who knows what of"), width="content")
+        dialled = st.container(key="dialled")
     with first, panel(1, "The image", "image"):
-        columns = choose_columns()
+        columns = choose_columns(about)
         source = controls.entry("Image", SOURCES, "sample", key="source", name="image")
         chosen = choose(columns.dataset, columns.left, source, OPENING_SAMPLE)
-    with second, panel(2, "Who knows what", "dial"):
+    with dialled:
         knowledge = dial(columns.right, "knowledge")
     with third, panel(3, "The attack", "attack"):
         attack = choose_attack(knowledge)
@@ -129,7 +133,7 @@ with page("Play", heading="Whom does the attack fool?"):
     link.arrive()
     if experiment := panels_of_choice():
         example = live.show(experiment)
-        with panel(4, "The key at work", "key"):
+        with panel(4, heading(experiment), "key"):
             key_at_work(experiment, example)
         with panel(5, "Take it away", "takeaway"):
             if example.made:

@@ -75,11 +75,11 @@ KNOWLEDGE: dict[str, Knowledge] = {
     "wrong-key": Knowledge(
         "wrong-key",
         "Gray box: a key of their own",
-        "The attacker knows the design and the data, makes up a key, trains the same keyed network with it, and "
-        "attacks that surrogate.",
+        "The attacker knows the network and the data, makes up a key, trains the network with its pixels permuted by "
+        "that key, and attacks this surrogate.",
         (
             "Gray box: a keyed surrogate",
-            "The attacker attacks a keyed network of their own, although the classifier has no key.",
+            "The attacker attacks a network of their own behind a permutation, although the classifier has no key.",
         ),
         ("key", "weights"),
         lambda card: model_id(card.dataset, card.network, "surrogate"),
@@ -87,7 +87,7 @@ KNOWLEDGE: dict[str, Knowledge] = {
     "white-box": Knowledge(
         "white-box",
         "White box: the key has leaked",
-        "The attacker has the key as well and attacks the keyed classifier itself: a key that leaks leaves no defence.",
+        "The attacker has the key as well and attacks the keyed classifier itself: nothing of it is secret any more.",
         ("White box: all is known", "The attacker has the classifier and attacks it itself: it has no key to hide."),
         (),
         _itself,

@@ -121,7 +121,8 @@ def _voters(shape: Shape) -> list[str]:
 
 def _voting(network: Callable[[], nn.Module], shape: Shape, keys: tuple[Key, ...]) -> VotingClassifier:
     transforms = _children(keys, shape, _voters(shape))
-    titles = [f"voter {number + 1}, {TRANSFORMS[name].name.lower()}" for number, name in enumerate(_voters(shape))]
+    sides = [name.removeprefix("shuffle-") for name in _voters(shape)]
+    titles = [f"voter {number + 1}, blocks of {side} x {side}" for number, side in enumerate(sides)]
     return VotingClassifier(transforms, [network() for _ in transforms], shape, titles)
 
 
@@ -145,7 +146,7 @@ KDA = Defence(
     build=_kda,
     networks=len(QUARTERS) * KEYS_A_QUARTER,
     entropy_bits=lambda shape: _entropy(_channels(), shape),
-    sees="through P(·, k): nine channels, a row a quarter, a column a key",
+    sees="through P(·, k): quarters in rows, keys in columns",
     box="P( · , k)",
 )
 

@@ -10,9 +10,11 @@ from kerckhoffs.plots.pictures import (
     Picture,
     data_uri,
     gain,
+    outlined,
     picture,
     png,
     signed,
+    tiled,
 )
 
 __all__ = [
@@ -25,7 +27,9 @@ __all__ = [
     "Picture",
     "data_uri",
     "gain",
+    "outlined",
     "picture",
     "png",
     "signed",
+    "tiled",
 ]

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 import streamlit as st
 from torch import Tensor
@@ -9,14 +10,23 @@ from torch import Tensor
 from kerckhoffs import data, zoo
 from kerckhoffs.attackers import KNOWLEDGE, offered
 from kerckhoffs.checks import FileRefused, check_choice
-from kerckhoffs.defences import DefendedClassifier
+from kerckhoffs.defences import DEFENCES, Defence, DefendedClassifier
 from kerckhoffs.zoo import ModelCard
 
 SHOW = "KERCKHOFFS_SHOW_PRIVATE_VIEWS"
 """The switch with which the owner of a private key lets the app show what a network sees behind it. Permuted views of
 chosen images give the whole permutation away, so it is off."""
 
-KEPT = 32  # models in memory
+KEPT = 64  # models in memory: as many as ship, and some more
+
+GROUPS = {
+    "none": "No defence",
+    "keyed": "Keyed",
+    "keyless": "Without a key",
+    "retrained": "Retrained",
+    "attackers": "Made by attackers",
+}
+"""The groups in which defences are shown, in order."""
 
 RESTORE = (
     "start the app without KERCKHOFFS_MODELS to have the shipped ones, and name a folder of your own models with "
@@ -149,9 +159,59 @@ def title(entry: ModelCard) -> str:
     return entry.title.partition(", ")[2]
 
 
+def group(defence: Defence) -> str:
+    """The group of a defence, a key of GROUPS."""
+    if defence.by_attacker:
+        return "attackers"
+    return defence.family if defence.training == "clean" else "retrained"
+
+
+def listed(dataset: str | None = None, network: str | None = None) -> tuple[ModelCard, ...]:
+    """The models of a set, or all, as people look for them: by set, network, group and defence, the user's own last.
+
+    Args:
+        network: the one whose models come first.
+    """
+
+    def place(entry: ModelCard) -> tuple[Any, ...]:
+        return (
+            list(data.DATASETS).index(entry.dataset),
+            entry.network != network,
+            list(zoo.NETWORKS).index(entry.network),
+            list(GROUPS).index(group(entry.entry)),
+            list(DEFENCES).index(entry.defence),
+            entry.own,
+        )
+
+    return tuple(sorted((each for each in cards().values() if dataset in (None, each.dataset)), key=place))
+
+
+def trained(entry: ModelCard) -> str:
+    """How a model was trained, in words, with what it was trained against."""
+    against = trained_against(entry)
+    return f"{entry.entry.trained} ({against})" if against else entry.entry.trained
+
+
+def trained_against(entry: ModelCard) -> str:
+    """The norm, epsilon and steps of the attacks that it was trained against, or the temperature; "" without any."""
+    known = {
+        "distilled": {"temperature": "temperature {:g}"},
+        "adversarial": {"epsilon": "linf, ε {:g}", "attack_steps": "{:g} steps"},
+        "ensemble-adversarial": {"epsilon": "linf, ε {:g}"},
+    }.get(entry.entry.training, {})
+    return ", ".join(
+        words.format(entry.training[name]) for name, words in known.items() if is_number(entry.training.get(name))
+    )
+
+
+def is_number(value: Any) -> bool:
+    """Whether something of a manifest, which anybody may have written, is a number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def pair(dataset: str, network: str) -> tuple[str, str]:
     """The two classifiers of a network that are shown side by side at first: classical and keyed, if they are there."""
-    ids = [each.id for each in cards().values() if each.dataset == dataset]
+    ids = [each.id for each in listed(dataset, network)]
     of_network = [name for name in ids if card(name).network == network] or ids
 
     def first(defence: str, others: list[str]) -> str:
@@ -163,9 +223,9 @@ def pair(dataset: str, network: str) -> tuple[str, str]:
 
 def control(entry: ModelCard) -> str | None:
     """A classifier without a key for the same set, of another network, so trained independently; None if none is."""
-    for name, other in cards().items():
-        if other.dataset == entry.dataset and other.network != entry.network and other.defence == "classical":
-            return name
+    for other in listed(entry.dataset):
+        if other.network != entry.network and other.defence == "classical":
+            return other.id
     return None
 
 

@@ -36,6 +36,10 @@ STYLE = """
   [data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] { gap: 0.5rem; }
   [class*="st-key-side_"] { gap: 0.5rem; }
   [class*="st-key-panel_"] { gap: 0.4rem; padding: 0.6rem 0.8rem; }
+  .st-key-dialled { gap: 0.4rem; }
+  [class*="st-key-heading_"] > :first-child { flex: 0 1 auto; min-width: 0; }
+  [class*="st-key-heading_"] > :last-child { flex-shrink: 0; }
+  [class*="st-key-heading_"] button { min-height: 0; padding: 0; }
   [data-testid="stAlertContainer"] { padding: 0.5rem 0.8rem; }
   [data-testid="stAlertContainer"] p > strong:first-child { font-size: 1.3rem; }
   [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p { color: inherit; opacity: 0.9; }
@@ -56,6 +60,9 @@ STYLE = """
   .k-sum figcaption { font-size: 0.85rem; line-height: 1.25; padding-top: 0.15rem; }
   .k-note { background: light-dark(rgba(0, 114, 178, 0.1), rgba(86, 180, 233, 0.2)); border-radius: 0.5rem;
     padding: 0.5rem 0.8rem; margin: 0.5rem 0 0; }
+  .k-several { flex-wrap: wrap; }
+  .k-several figure { flex: 0 0 118px; }
+  .k-grid figure { flex-basis: 172px; }
   .k-size { font-size: 0.875rem; opacity: 0.9; margin: 0; }
   .k-sum > span { font-size: 1.6rem; font-weight: 600; padding-top: 46px; }
   @media (max-width: 640px) { .k-sum > span { padding-top: 30px; } }
@@ -106,18 +113,27 @@ def one_thread() -> None:
 def panel(number: int, title: str, key: str) -> Iterator[None]:
     """A numbered panel of a page."""
     with st.container(border=True, key=f"panel_{key}"):
-        st.html(f'<h2 class="k-title">{number} · {title}</h2>')
+        st.html(headline(number, title))
         yield
 
 
-def pictures(*shown: tuple[plots.Picture, str, str]) -> None:
-    """A row of pictures, each with its caption and what it is called for those who do not see it."""
+def headline(number: int, title: str) -> str:
+    """The heading of a panel, in HTML."""
+    return f'<h2 class="k-title">{number} · {title}</h2>'
+
+
+def pictures(*shown: tuple[plots.Picture, str, str], several: bool = False) -> None:
+    """A row of pictures, each with its caption and what it is called for those who do not see it.
+
+    Args:
+        several: they go on in further rows where there is no room.
+    """
     figures = (
         f'<figure><img alt="{escape(called)}" src="{plots.data_uri(picture)}">'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
         for picture, caption, called in shown
     )
-    st.html(f'<div class="k-sum">{"".join(figures)}</div>')
+    st.html(f'<div class="k-sum{" k-several" * several}">{"".join(figures)}</div>')
 
 
 @contextmanager

@@ -28,6 +28,9 @@ LISTED = (
     Page("how_it_works", "How it works", ":material/school:"),
     Page("batch", "Batch", ":material/grid_view:"),
     Page("table3", "Table 3", ":material/table_chart:"),
-    Page("classifiers", "Classifiers", ":material/neurology:"),
+    Page("defences", "Defences", ":material/shield:"),
 )
+MOVED = {"classifiers": "defences"}
+"""Addresses that pages had before, and the names of those pages now."""
+
 PAGES = tuple(page for page in LISTED if page.file.exists())

@@ -96,7 +96,7 @@ def own_models(server):
 
 def test_what_a_manifest_says_is_shown_as_it_is(guarded, own_models):
     own_models(command=" ".join(WORST))
-    expect(guarded("classifiers").get_by_test_id("stDataFrame")).to_be_visible()
+    expect(guarded("defences").get_by_test_id("stDataFrame")).to_be_visible()
     own_models(id=WORST[1])
-    for page in ("", "classifiers"):
+    for page in ("", "defences"):
         expect(guarded(page).get_by_text("Your own models are left out")).to_be_visible()

@@ -109,8 +109,8 @@ def test_a_drawing_survives_a_visit_to_another_page(visit):
     page = visit("?image=drawing")
     draw(page, "7")
     expect_read_as(page, "7")
-    page.get_by_role("link", name="Classifiers").first.click()
-    expect(page.get_by_role("heading", name="Classifiers")).to_be_visible()
+    page.get_by_role("link", name="Defences").first.click()
+    expect(page.get_by_role("heading", name="Defences")).to_be_visible()
     page.get_by_role("link", name="Play").first.click()
     expect_read_as(page, "7")
     page.get_by_role("button", name="Undo").click()  # so the canvas has the stroke too
@@ -252,14 +252,14 @@ def test_back_and_forward_show_what_the_address_says_and_lead_out_again(page):
     expect(page).to_have_url(re.compile("epsilon=0.0(&|$)"))
     page.go_forward()
     expect(slider).to_have_value("1")
-    page.get_by_role("link", name="Classifiers").click()
-    expect(page.get_by_role("heading", name="Classifiers", level=1)).to_be_visible()
+    page.get_by_role("link", name="Defences").click()
+    expect(page.get_by_role("heading", name="Defences", level=1)).to_be_visible()
     page.get_by_role("link", name="Play").click()
     expect(slider).to_have_value("1")
     expect(page).to_have_url(re.compile("epsilon=1.0(&|$)"))
     page.go_back()  # to Play's bare address, which says nothing
     page.go_back()
-    expect(page.get_by_role("heading", name="Classifiers", level=1)).to_be_visible()
+    expect(page.get_by_role("heading", name="Defences", level=1)).to_be_visible()
 
 
 def test_back_takes_a_stroke_away_and_the_class_stays_what_is_read(visit):

@@ -74,7 +74,7 @@ def test_no_key_is_in_pages_addresses_frames_downloads_logs_or_files(spy, server
     spy.look()
     for name in ("Rows (.csv)", "Summary (.csv)", "Manifest (.json)", "Figures (.html)"):
         spy.download(name)
-    for title in ("How it works", "Table 3", "Classifiers"):
+    for title in ("How it works", "Table 3", "Defences"):
         page.get_by_role("link", name=title).first.click()
         expect(page.get_by_text("The keys of these demonstration models are")).to_be_visible()
         spy.look()

@@ -62,7 +62,7 @@ WORKS = {  # with how many classifiers Play, Batch and Classifiers work
 }
 
 
-BASIC = ("play", "batch", "classifiers")
+BASIC = ("play", "batch", "defences")
 REASONS = {
     "nothing": "there are no models here",
     "a keyed one without its key": "cannot read the key",
@@ -83,9 +83,9 @@ def test_a_page_works_with_what_is_there_or_says_in_a_sentence_what_it_needs(fol
     assert all("\n" not in each for each in said)
     assert len(said) <= 1
     if folder not in WORKS:
-        if page in BASIC and (folder, page) != ("a keyed one without its key", "classifiers"):
+        if page in BASIC and (folder, page) != ("a keyed one without its key", "defences"):
             assert REASONS[folder] in said[0]
-    elif page == "classifiers":
+    elif page == "defences":
         assert len(app.dataframe[0].value) == WORKS[folder]
     elif page == "batch":
         assert not said

@@ -41,7 +41,7 @@ def ours():
 
 @cache
 def _ours():
-    pages = [opened(name) for name in ("play", "how_it_works", "batch", "table3", "classifiers")]
+    pages = [opened(name) for name in ("play", "how_it_works", "batch", "table3", "defences")]
     return frozenset().union(*map(texts_on, pages))
 
 
@@ -244,7 +244,7 @@ def own_manifest(*entries):
 def test_what_a_card_says_is_a_cell_that_is_no_link_and_no_formula(ours):
     for text in SEEDS[::2]:
         own_manifest(hostile_card(text))
-        app = opened("classifiers")
+        app = opened("defences")
         cell = app.dataframe[0].value["Made by"].iloc[-1]
         assert cell in (foreign.visible(text), f"'{foreign.visible(text)}")
         assert not tables.FORMULA.match(cell)
@@ -252,7 +252,7 @@ def test_what_a_card_says_is_a_cell_that_is_no_link_and_no_formula(ours):
 
 
 @pytest.mark.usefixtures("fresh_caches")
-@pytest.mark.parametrize("page", ["play", "how_it_works", "batch", "table3", "classifiers"])
+@pytest.mark.parametrize("page", ["play", "how_it_works", "batch", "table3", "defences"])
 def test_a_manifest_that_is_refused_is_an_inert_sentence_on_every_page(page, ours):
     own_manifest(hostile_card("x") | {"id": SEEDS[1]})
     app = opened(page)

@@ -162,7 +162,7 @@ def test_a_batch_that_reads_them_shows_sizes_and_no_way_to_the_pictures(own):  #
     assert traces(sent(app), own) == []
 
 
-@pytest.mark.parametrize("page", ["how_it_works", "batch", "table3", "classifiers"])
+@pytest.mark.parametrize("page", ["how_it_works", "batch", "table3", "defences"])
 def test_no_other_page_has_it(own, page):  # noqa: F811
     assert traces(sent(opened(page)), own) == []
 

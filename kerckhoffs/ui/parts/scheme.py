@@ -1,5 +1,8 @@
 """The scheme as a drawing: image -> P(·, k) -> network -> output, what of it the attacker sees, and where they craft.
 
+What stands before the network is the defence's: P with its key, a box without one, or nothing. Several networks, each
+behind its own P, are boxes behind boxes.
+
 Hidden parts are hatched, dashed and say so, never told apart by colour alone.
 """
 
@@ -8,13 +11,14 @@ from html import escape
 import streamlit as st
 
 from kerckhoffs.attackers import KNOWLEDGE, Knowledge
+from kerckhoffs.defences import RETRAININGS
 from kerckhoffs.zoo import ModelCard
 
 BOX = 34  # height
 LANES = (50, 106)  # the y of the defender's row and of the attacker's
 
 CSS = """
-svg { width: 100%; max-width: 310px; height: auto; display: block; margin: 0 auto; }
+svg { width: 100%; max-width: 290px; height: auto; display: block; margin: 0 auto; }
 svg { font: 600 13px var(--st-font); color: var(--st-text-color); }
 .small { font-weight: 400; font-size: 11px; }
 rect, path { fill: none; stroke: currentColor; stroke-width: 1.5; }
@@ -41,25 +45,30 @@ def scheme(knowledge: str, defended: ModelCard, key: str) -> None:
 
 def svg(knowledge: Knowledge, defended: ModelCard) -> str:
     """The drawing; its title and description say the same in words."""
-    hidden = knowledge.hidden if defended.keyed else tuple(set(knowledge.hidden) - {"transform", "key"})
+    defence = defended.entry
+    there = {"network", "weights", "transform" if defence.box else "", "key" if defended.keyed else ""}
+    hidden = tuple(part for part in knowledge.hidden if part in there)
     name, summary = knowledge.words(defended)
     own, asks = knowledge.id in ("gray-box", "wrong-key"), knowledge.id == "black-box"
     above, below = LANES
-    keyed = [
-        _box(64, above, 78, "P( · , k)", "transform" in hidden),
-        _box(64, 16, 78, "key k", "key" in hidden, height=22),
-        _arrow(103, 27, 103, above - BOX / 2),
-        _arrow(28, above, 64, above),
-        _arrow(142, above, 172, above),
-    ]
-    parts = [
-        *(keyed if defended.keyed else [_arrow(28, above, 172, above)]),
-        _box(172, above, 96, "network", "network" in hidden or "weights" in hidden),
+    several = defence.networks if defence.networks > 1 else 0
+    parts = [_arrow(28, above, 64 if defence.box else 172, above)]
+    if defence.box:
+        parts += [_box(64, above, 78, defence.box, "transform" in hidden, behind=several > 0)]
+        parts += [_arrow(142, above, 172, above)]
+    if defended.keyed:
+        parts += [_box(64, 16, 78, "keys k" if several else "key k", "key" in hidden, height=22)]
+        parts += [_arrow(103, 27, 103, above - BOX / 2)]
+    networks = f"{several} networks" if several else "network"
+    parts += [
+        _box(172, above, 96, networks, "network" in hidden or "weights" in hidden, behind=several > 0),
         _text(18, above, "x"),
         _arrow(268, above, 298, above),
         _text(330, above, "output"),
         _text(220, above - 26, _network_words(hidden), "small"),
     ]
+    if defence.training != "clean":
+        parts.append(_text(220, above - 41, RETRAININGS[defence.training].name, "small"))
     if own:
         parts += [
             _text(18, below, "x"),
@@ -74,9 +83,15 @@ def svg(knowledge: Knowledge, defended: ModelCard) -> str:
         else:
             parts += [_arrow(28, below, 172, below), _text(103, below + 26, "no key", "small")]
     else:
-        words = "crafted by asking this one" if asks else "crafted on this one" + ", key and all" * defended.keyed
+        words = (
+            "crafted by asking this one"
+            if asks
+            else "crafted on this one" + (", key and all" if defended.keyed else "")
+        )
         parts += [f'<path class="used" d="M58 {above + 24} v8 h216 v-8"/>', _text(166, above + 46, words, "small")]
-    described = f"{summary} Hidden from the attacker: {', '.join(_words(hidden)) or 'nothing'}."
+    before = defence.box or "nothing"
+    kept = ", ".join(_words(hidden, defended.keyed)) or "nothing"
+    described = f"What stands before the {networks}: {before}. {summary} Hidden from the attacker: {kept}."
     height = below + 34 if own else above + 60
     return (
         f'<svg viewBox="0 0 360 {height:g}" role="img" aria-labelledby="scheme-title scheme-words">'
@@ -87,9 +102,9 @@ def svg(knowledge: Knowledge, defended: ModelCard) -> str:
     )
 
 
-def _words(hidden: tuple[str, ...]) -> list[str]:
+def _words(hidden: tuple[str, ...], keyed: bool) -> list[str]:
     names = {
-        "transform": "the transform P",
+        "transform": "the transform P" if keyed else "what stands before the network",
         "key": "the key k",
         "network": "the architecture and the data",
         "weights": "the trained weights",
@@ -103,10 +118,21 @@ def _network_words(hidden: tuple[str, ...]) -> str:
     return "its weights hidden" if "weights" in hidden else "all known"
 
 
-def _box(x: float, y: float, width: float, words: str, hidden: bool, kind: str = "", height: float = BOX) -> str:
-    """A box whose middle is at height y; a hidden one says so."""
+def _box(
+    x: float,
+    y: float,
+    width: float,
+    words: str,
+    hidden: bool,
+    kind: str = "",
+    height: float = BOX,
+    behind: bool = False,
+) -> str:
+    """A box whose middle is at height y; a hidden one says so. Of several the edges of one more show behind it."""
     classes = " ".join(filter(None, (kind, "hidden" if hidden else "")))
     rect = f'<rect class="{classes}" x="{x}" y="{y - height / 2}" width="{width}" height="{height}" rx="6"/>'
+    if behind:
+        rect += f'<path d="M{x + 8} {y + height / 2 + 3.5} h{width - 10} q6 0 6 -6 v{10 - height}"/>'
     return rect + _text(x + width / 2, y, f"{words} ?" if hidden else words)
 
 

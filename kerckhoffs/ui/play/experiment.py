@@ -22,7 +22,8 @@ TRAINING_SAMPLES = 100  # that a universal perturbation is fitted on: minutes at
 
 @dataclass(frozen=True)
 class Experiment:
-    """Everything that decides an example and what it is shown to; two equal experiments give the same.
+    """Everything that decides an example and what it is shown to; two equal experiments give the same, but for what a
+    randomised defence draws.
 
     Args:
         left, right: ids of the two classifiers; the right one is the defended one, about which the attacker knows
@@ -169,8 +170,10 @@ class Reading:
     """What one classifier sees and says.
 
     Args:
-        clean_view, adversarial_view: (1, C, H, W); the images as they are where a private key hides the view.
+        clean_view, adversarial_view: (1, C, H, W); of several networks a grid of what they see; the images as they
+            are where a private key hides the view.
         before, after: the probabilities of the classes, of the clean image and of the example.
+        tiles: rows and columns of that grid.
     """
 
     clean_view: Tensor
@@ -178,6 +181,7 @@ class Reading:
     before: list[float]
     after: list[float]
     verdict: Verdict
+    tiles: tuple[int, int] = (1, 1)
 
 
 def compare(experiment: Experiment, adversarial: Tensor) -> dict[str, Reading]:
@@ -185,10 +189,12 @@ def compare(experiment: Experiment, adversarial: Tensor) -> dict[str, Reading]:
     after = {name: predict(model(name), adversarial)[0] for name in experiment.columns}
     wanted = experiment.label, experiment.target
     crafted, before = after[experiment.crafted_on], experiment.before[experiment.crafted_on]
+    both = torch.cat([experiment.image, adversarial])
+    views = {name: seen(name, both).split(1) for name in experiment.columns}  # under the same draw of a random defence
     return {
         name: Reading(
-            clean_view=seen(name, experiment.image),
-            adversarial_view=seen(name, adversarial),
+            clean_view=views[name][0],
+            adversarial_view=views[name][1],
             before=experiment.before[name].tolist(),
             after=after[name].tolist(),
             verdict=Verdict(
@@ -202,14 +208,15 @@ def compare(experiment: Experiment, adversarial: Tensor) -> dict[str, Reading]:
                 crafted_success=succeeded(int(crafted.argmax()), *wanted),
                 nothing_to_attack=succeeded(int(before.argmax()), *wanted),
             ),
+            tiles=(views[name][0].shape[2] // both.shape[2], views[name][0].shape[3] // both.shape[3]),
         )
         for name in experiment.columns
     }
 
 
-def seen(model_id: str, image: Tensor) -> Tensor:
-    """What a network sees of an image, as far as it may be shown."""
-    return model(model_id).view(image) if models.shows_view(card(model_id)) else image
+def seen(model_id: str, images: Tensor) -> Tensor:
+    """What a network sees of images, as far as it may be shown."""
+    return model(model_id).view(images) if models.shows_view(card(model_id)) else images
 
 
 Readings = Mapping[str, Reading]

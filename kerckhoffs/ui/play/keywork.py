@@ -1,171 +1,180 @@
-"""The key at work: an image goes through P(·, k), and some of its pixels can be followed there.
+"""The key at work: what the defended network sees of an image, with the defender's key and with a wrong one.
 
-A few pixels are followed, never all: where every pixel goes is the key. The demonstration keys are public, and still
-nothing here shows one.
+What moves pixels can be followed; of what else stands before a network the picture is shown, and of several networks
+what each of them sees and says. The demonstration keys are public, and still nothing here shows one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from kerckhoffs import plots
 from kerckhoffs.data import DATASETS
-from kerckhoffs.defences import DefendedClassifier
+from kerckhoffs.defences import Defence, DefendedClassifier, EnsembleClassifier, KeyedClassifier
 from kerckhoffs.evaluation.judge import percent, predict
 from kerckhoffs.keys import Key
+from kerckhoffs.transforms.base import Reordering
+from kerckhoffs.transforms.dct import DctSigns, band_mask
+from kerckhoffs.transforms.shuffle import Shuffle
 from kerckhoffs.ui.models import card, model, shows_view
+from kerckhoffs.ui.page import pictures
+from kerckhoffs.ui.parts.followed import FOLLOWED, follow
 from kerckhoffs.ui.play.experiment import Experiment
 from kerckhoffs.ui.play.live import Example
+from kerckhoffs.ui.play.views import number, scale
 
-FOLLOWED = 16  # pixels
 PICTURES = ("clean", "adversarial")
 KEYS = ("the defender's key", "a wrong key")
+DRAWS = 2  # of a randomised defence
 PRIVATE = (
     "The key of the {} is private, so nothing is shown of what its network sees: who may choose the images that go "
-    "through P reads the whole permutation off two of them. Nor does an attack here read its gradients, which tell "
+    "through P reads the whole key off a few of them. Nor does an attack here read its gradients, which tell "
     "what lies side by side behind P. The owner of the key can start the app with "
     "`kerckhoffs app --show-private-views`, which gives the key away to everyone who can open it."
 )
 
-HTML = """
-<div id="row">
-  <svg viewBox="0 0 460 186" role="group" aria-label="Pixels of the image, and where P puts them">
-    <image id="before" x="0" y="18" width="168" height="168"/>
-    <image id="after" x="292" y="18" width="168" height="168"/>
-    <text x="84" y="10">image</text>
-    <text x="230" y="84" id="p">P( · , k) →</text>
-    <text x="376" y="10">what the network sees</text>
-    <g id="lines"></g><g id="pixels"></g>
-  </svg>
-  <button id="send" type="button" aria-pressed="false">Send the pixels through P</button>
-</div>
-"""
 
-CSS = """
-#row { max-width: 560px; margin: 0 auto; text-align: center; }
-svg { width: 100%; height: auto; display: block; font: 600 13px var(--st-font); overflow: visible; }
-text { fill: var(--st-text-color); text-anchor: middle; dominant-baseline: central; }
-image { image-rendering: pixelated; }
-#pixels rect { stroke: #d55e00; stroke-width: 1.5; transition: transform 1.4s ease-in-out; cursor: pointer; }
-#pixels rect:focus-visible, #pixels rect:hover { stroke-width: 3.5; outline: none; }
-line { stroke: #d55e00; stroke-width: 1.5; opacity: 0; pointer-events: none; }
-line.shown { opacity: 1; }
-button { font: inherit; padding: 6px 14px; margin-top: 8px; border-radius: 6px; cursor: pointer;
-  color: var(--st-text-color); background: var(--st-secondary-background-color);
-  border: 1px solid var(--st-border-color); }
-button:focus-visible { outline: 3px solid var(--st-primary-color); }
-@media (prefers-reduced-motion: reduce) { #pixels rect { transition: none; } }
-"""
+def defended(experiment: Experiment) -> str | None:
+    """The classifier that this is about: the defended one, else the first before whose network something stands."""
+    there = (name for name in (experiment.right, *experiment.columns) if card(name).entry.box)
+    return next(there, None)
 
-JS = """
-export default function ({data, parentElement}) {
-  const find = (id) => parentElement.querySelector('#' + id), send = find('send'), SPACE = 292, TOP = 18;
-  const make = (name, values) => {
-    const made = document.createElementNS('http://www.w3.org/2000/svg', name);
-    for (const [key, value] of Object.entries(values)) made.setAttribute(key, value);
-    return made;
-  };
-  const SIZE = 168 / data.side;
-  if (send.shown === JSON.stringify(data)) return;
-  send.shown = JSON.stringify(data);
-  find('before').setAttribute('href', data.before);
-  find('after').setAttribute('href', data.after);
-  find('p').textContent = data.words;
-  find('lines').replaceChildren();
-  find('pixels').replaceChildren();
-  send.setAttribute('aria-pressed', 'false');
-  send.textContent = 'Send the pixels through P';
-  for (const [row, column, toRow, toColumn, grey] of data.pixels) {
-    const [x, y, toX, toY] = [column * SIZE, TOP + row * SIZE, SPACE + toColumn * SIZE, TOP + toRow * SIZE];
-    const half = SIZE / 2;
-    const line = make('line', {x1: x + half, y1: y + half, x2: toX + half, y2: toY + half});
-    const words = `pixel in row ${row + 1}, column ${column + 1} goes to row ${toRow + 1}, column ${toColumn + 1}`;
-    const pixel = make('rect', {x, y, width: SIZE, height: SIZE, fill: `rgb(${grey},${grey},${grey})`, tabindex: 0,
-      role: 'img', 'aria-label': words});
-    pixel.there = `translate(${toX - x}px, ${toY - y}px)`;
-    const show = (on) => () => line.classList.toggle('shown', on);
-    pixel.onmouseenter = pixel.onfocus = show(true);
-    pixel.onmouseleave = pixel.onblur = show(false);
-    find('lines').append(line);
-    find('pixels').append(pixel);
-  }
-  send.onclick = () => {
-    const on = send.getAttribute('aria-pressed') === 'false';
-    send.setAttribute('aria-pressed', String(on));
-    send.textContent = on ? 'Bring them back' : 'Send the pixels through P';
-    for (const pixel of find('pixels').children) pixel.style.transform = on ? pixel.there : '';
-  };
-}
-"""
 
-_component = st.components.v2.component("kerckhoffs_keywork", html=HTML, css=CSS, js=JS)
+def heading(experiment: Experiment) -> str:
+    """What the panel is called."""
+    name = defended(experiment)
+    return "The defence at work" if name is not None and not card(name).keyed else "The key at work"
 
 
 def key_at_work(experiment: Experiment, example: Example) -> None:
-    """The image, or the perturbed one, through P with the defender's key or with a wrong one, and what is then read."""
-    name = next((each for each in (experiment.right, *experiment.columns) if card(each).keyed), None)
+    """The image, or the perturbed one, as the network sees it, and what is then read."""
+    name = defended(experiment)
     if name is None:
-        st.caption("None of the classifiers here has a key.")
+        st.caption("Nothing stands before any of these networks: they see the images as they are.")
         return
-    if not shows_view(card(name)):
+    entry = card(name)
+    if not shows_view(entry):
         st.info(PRIVATE.format(experiment.names[name]), icon=":material/lock:")
         return
-    keyed, reading = model(name), example.readings[name]
+    classifier, reading = model(name), example.readings[name]
     left, right = st.columns([2, 1], gap="medium", vertical_alignment="center")
     with right:
         what = st.segmented_control("Picture", PICTURES, default=PICTURES[0], required=True, key="key_picture")
-        whose = st.segmented_control("Key", KEYS, default=KEYS[0], required=True, key="key_whose")
-        shown = experiment.image if what == PICTURES[0] else example.image
+        whose = KEYS[0]
+        if entry.keyed:
+            whose = st.segmented_control("Key", KEYS, default=KEYS[0], required=True, key="key_whose")
+        image = experiment.image if what == PICTURES[0] else example.image
         said = reading.before if what == PICTURES[0] else reading.after
         if whose != KEYS[0]:
-            keyed = behind_a_wrong_key(name, card(name).sha256)
-            said = predict(keyed, shown)[0].tolist()
-        read = DATASETS[experiment.dataset].classes[said.index(max(said))]
+            classifier = behind_a_wrong_key(name, entry.sha256)
+            said = predict(classifier, image)[0].tolist()
         crafted = what != PICTURES[0] and example.made
         of = f"what was crafted on the {reading.verdict.crafted_on}" if crafted else "the clean image"
         st.markdown(
-            f"Behind {whose}, the network that was trained behind the defender's key reads {of} as **{read}** "
+            f"{_who(entry.entry, whose)} {of} as **{_read(said, DATASETS[experiment.dataset].classes)}** "
             f"({percent(max(said))})."
         )
-        st.caption(
-            f"P moves pixels and changes none: every distance is the same before and after it. {FOLLOWED} of the "
-            "pixels can be followed, with the mouse or the Tab key. Where all of them go is the key itself, and is "
-            "not shown."
-        )
+        st.caption(_words(entry.entry, classifier))
     with left:
-        _component(
-            key="keywork",
-            data={
-                "before": plots.data_uri(plots.picture(shown[0], upscale=1)),
-                "after": plots.data_uri(plots.picture(keyed.view(shown)[0], upscale=1)),
-                "words": "P( · , k) →" if whose == KEYS[0] else "P( · , k′) →",
-                "pixels": followed(shown, keyed.view),
-                "side": max(shown.shape[2:]),
-            },
+        _draw(entry.entry, classifier, image, "P( · , k)" if whose == KEYS[0] else "P( · , k′)", experiment.dataset)
+
+
+def _who(defence: Defence, whose: str) -> str:
+    """Who reads the image, in words that begin a sentence."""
+    one = defence.networks == 1
+    if not defence.keyed:
+        return f"Behind the {defence.box}, the network reads"
+    behind = "the network that was trained" if one else f"the {defence.networks} networks that were trained"
+    return f"Behind {whose}, {behind} behind the defender's key {'reads' if one else 'together read'}"
+
+
+def _read(said: Sequence[float], classes: tuple[str, ...]) -> str:
+    return classes[said.index(max(said))]
+
+
+def _words(defence: Defence, classifier: DefendedClassifier) -> str:
+    """What is to be seen."""
+    transform = classifier.transform if isinstance(classifier, KeyedClassifier) else None
+    if isinstance(transform, Reordering):
+        within = " within their block" if isinstance(transform, Shuffle) else ""
+        return (
+            f"{defence.what} P moves pixels{within} and changes none: every distance is the same before and after it. "
+            f"{FOLLOWED} of the pixels can be followed, with the mouse or the Tab key. Where all of them go is the key "
+            "itself, and is not shown."
         )
+    if isinstance(transform, DctSigns):
+        return (
+            f"{defence.what} Within the outline P turns the sign of about half of the coefficients; which, is the key, "
+            "and is not shown. What lies outside passes unchanged, so what an attacker changes there needs no key."
+        )
+    if defence.randomized:
+        return f"{defence.what} Two of the draws are shown."
+    return defence.what
 
 
-def followed(image: Tensor, permute: Callable[[Tensor], Tensor]) -> Sequence[tuple[int, int, int, int, int]]:
-    """Row and column of some pixels before and after P, and their grey: the brightest, evenly spread over the image."""
-    flat, (height, width) = image.flatten(), image.shape[2:]
-    bright = (flat > flat.max() / 2).nonzero().squeeze(1)
-    chosen = bright[torch.linspace(0, len(bright) - 1, min(FOLLOWED, len(bright))).long()]
-    marked = one_hot(chosen, len(flat)).float().view(len(chosen), *image.shape[1:])
-    places = permute(marked).flatten(1).argmax(1)
+def _draw(defence: Defence, classifier: DefendedClassifier, image: Tensor, words: str, dataset: str) -> None:
+    """The image, and what the network sees of it, or what each of the networks sees."""
+    if isinstance(classifier, EnsembleClassifier):
+        _each(classifier, image, DATASETS[dataset].classes)
+        return
+    transform = classifier.transform if isinstance(classifier, KeyedClassifier) else None
+    if isinstance(transform, Reordering):
+        follow(image, classifier.view, f"{words} →")
+        return
+    row = [(plots.picture(image[0], 1), "image", "the image")]
+    if isinstance(transform, DctSigns):
+        row.append((_plane(transform, image), "its cosine transform: bright is large", _called(transform)))
+    views = [classifier.view(image) for _ in range(DRAWS if defence.randomized else 1)]
+    ends = scale(*views)
+    for seen in views:
+        called = f"what the network sees{scales(ends)}"
+        row.append((plots.picture(seen[0], 1, ends), called, f"what the network sees {defence.sees}"))
+    pictures(*row)
 
-    def place(index: Tensor) -> tuple[int, int]:
-        row, column = divmod(int(index) % (height * width), width)
-        return row, column
 
-    return [(*place(a), *place(b), round(float(flat[a]) * 255)) for a, b in zip(chosen, places, strict=True)]
+def scales(ends: tuple[float, float]) -> str:
+    """What has to be said of the values that are black and white, if they are not 0 and 1."""
+    return "" if ends == (0.0, 1.0) else f"; black is {number(ends[0])}, white {number(ends[1])}"
+
+
+def _each(classifier: EnsembleClassifier, image: Tensor, classes: tuple[str, ...]) -> None:
+    """What each network sees, and what it says alone."""
+    views = classifier.views(image)
+    ends = scale(*views)
+    with torch.no_grad():
+        answers = [each.softmax(1)[0].tolist() for each in classifier.members(image)]
+    pictures(
+        *(
+            (
+                plots.picture(seen[0], 1, ends),
+                f"{title}: {_read(said, classes)} ({percent(max(said))})",
+                f"what is seen by {title}",
+            )
+            for seen, title, said in zip(views, classifier.titles, answers, strict=True)
+        ),
+        several=True,
+    )
+    st.caption(f"Under each picture is what this network alone reads{scales(ends)}.")
+
+
+def _plane(transform: DctSigns, image: Tensor) -> plots.Picture:
+    """The logarithm of the sizes of the coefficients of the first channel, the keyed band outlined."""
+    sizes = (transform.rows @ image[0, 0] @ transform.columns.T).abs().clamp(min=1e-3).log()
+    ends = float(sizes.min()), float(sizes.max())
+    band = band_mask(transform.shape, transform.band)
+    return plots.outlined(plots.picture(sizes[None], ends=ends), band)
+
+
+def _called(transform: DctSigns) -> str:
+    return f"the sizes of the image's frequencies, low ones above and left; outlined: the {transform.band} ones"
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def behind_a_wrong_key(model_id: str, sha256: str) -> DefendedClassifier:
-    """A keyed model's network behind another key than its own, drawn anew in each process."""
-    entry, shape = card(model_id), DATASETS[card(model_id).dataset].shape
+    """A keyed model's networks behind other keys than their own, drawn anew in each process."""
+    entry, shape, known = card(model_id), DATASETS[card(model_id).dataset].shape, model(model_id)
+    networks = known.network.children() if isinstance(known, EnsembleClassifier) else iter([known.network])
     wrong = tuple(Key.generate(length) for length in entry.entry.key_lengths(shape))
-    return entry.entry.build(lambda: model(model_id).network, shape, wrong).eval()
+    return entry.entry.build(lambda: next(networks), shape, wrong).eval()

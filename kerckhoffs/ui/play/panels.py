@@ -13,9 +13,14 @@ from kerckhoffs.data import DATASETS
 from kerckhoffs.evaluation.judge import percent
 from kerckhoffs.evaluation.metrics import distances, wilson
 from kerckhoffs.plots import charts
+from kerckhoffs.transforms.base import Distance
+from kerckhoffs.ui import models
 from kerckhoffs.ui.models import card, shows_view
 from kerckhoffs.ui.play.experiment import Experiment, Reading
+from kerckhoffs.ui.play.views import shown
 from kerckhoffs.zoo import NETWORKS
+
+NORMS: tuple[Distance, ...] = ("linf", "l2", "l0")
 
 Stage = Literal["clean", "running", "replay", "done"]
 """Whether the example is still the clean image, an attack's present attempt, an earlier one, or its result."""
@@ -54,7 +59,8 @@ class Comparison:
                 self._parts[name] = self._verdict(self._parts.get(name, side), readings[id_])
             elif name not in self._parts:
                 self._parts[name] = side.empty()  # an earlier verdict goes at once
-        self._put("size", self._below, _size(self._experiment.image, adversarial, factor, self.spent))
+        same = kept(self._experiment)
+        self._put("size", self._below, _size(self._experiment.image, adversarial, factor, self.spent, same))
 
     def _put(self, name: str, container: DeltaGenerator, html: str) -> None:
         """A part in its container, or in the place where it was drawn before."""
@@ -99,31 +105,46 @@ class Comparison:
 
 
 def _heading(experiment: Experiment, model_id: str) -> None:
+    name = experiment.names[model_id]
+    number = experiment.columns.index(model_id)
+    with st.container(horizontal=True, wrap=False, key=f"heading_{number}"):
+        st.markdown(f"**{name[0].upper()}{name[1:]}** sees the pixels {seen(model_id)}", width="content")
+        with st.popover("About", type="tertiary", key=f"about_{number}"):
+            about(model_id)
+
+
+def about(model_id: str) -> None:
+    """What a classifier is, what it costs and what is known against it, on a few lines."""
     entry = card(model_id)
     low, high = wilson(round(entry.test_error * entry.test_samples), entry.test_samples)
-    name = experiment.names[model_id]
-    st.markdown(
-        f"**{name[0].upper()}{name[1:]}** sees the pixels {seen(model_id)}",
-        help=f"{entry.title}. {NETWORKS[entry.network].summary} Clean error {percent(entry.test_error)}, 95 % interval "
-        f"{100 * low:.1f} to {100 * high:.1f} %, on {entry.test_samples} test samples.",
+    st.markdown(f"**{entry.title}**")
+    st.markdown(entry.entry.summary)
+    st.markdown(f"**Known against it.** {entry.entry.known}")
+    st.caption(
+        f"{NETWORKS[entry.network].summary} Trained {models.trained(entry)}. Clean error {percent(entry.test_error)}, "
+        f"95 % interval {100 * low:.1f} to {100 * high:.1f} %, on {entry.test_samples} test samples."
     )
 
 
 def seen(model_id: str) -> str:
     """How a classifier's network sees the pixels, in words."""
     entry = card(model_id)
-    if not entry.keyed:
-        return "as they are"
-    return "through P(·, k)" if shows_view(entry) else "behind a private key; here they are as they came"
+    return entry.entry.sees if shows_view(entry) else "behind a private key; here they are as they came"
+
+
+def kept(experiment: Experiment) -> tuple[Distance, ...]:
+    """The distances that are the same behind the key of every keyed classifier here; none where none is keyed."""
+    keyed = [card(name).entry.keeps for name in experiment.columns if card(name).keyed]
+    return tuple(norm for norm in NORMS if keyed and all(norm in each for each in keyed))
 
 
 def equation(reading: Reading, seen: str, factor: float) -> str:
     """Image + perturbation = adversarial image, as the classifier sees them, in HTML."""
-    delta = reading.adversarial_view - reading.clean_view
+    pictures = shown(reading, factor)
     terms = (
-        ("image", plots.picture(reading.clean_view[0], upscale=1)),
-        ("perturbation", plots.signed(delta[0], factor, upscale=1)),
-        ("adversarial image", plots.picture(reading.adversarial_view[0], upscale=1)),
+        ("image", pictures.clean),
+        ("perturbation", pictures.perturbation),
+        ("adversarial image", pictures.adversarial),
     )
     figures = (
         f'<figure><img alt="{what}, {seen}, for the {reading.verdict.evaluated_on}" src="{plots.data_uri(picture)}">'
@@ -131,15 +152,22 @@ def equation(reading: Reading, seen: str, factor: float) -> str:
         for what, picture in terms
     )
     image, perturbation, adversarial = figures
-    return f'<div class="k-sum">{image}<span>+</span>{perturbation}<span>=</span>{adversarial}</div>'
+    grid = " k-grid" * (reading.tiles != (1, 1))
+    note = f'<p class="k-size">{pictures.note}</p>' if pictures.note else ""
+    return f'<div class="k-sum{grid}">{image}<span>+</span>{perturbation}<span>=</span>{adversarial}</div>{note}'
 
 
-def _size(image: Tensor, adversarial: Tensor, factor: float, spent: str) -> str:
+def _size(image: Tensor, adversarial: Tensor, factor: float, spent: str, same: tuple[Distance, ...]) -> str:
     size = distances(image, adversarial)
+    said = {
+        "linf": f"l∞ {float(size.linf):.3f} ({255 * float(size.linf):.3g} of 255 grey levels)",
+        "l2": f"l2 {float(size.l2):.2f}",
+        "l0": f"l0 {int(size.l0)} of {image[0, 0].numel()} pixels",
+    }
+    claim = ", the same behind P" if same == NORMS else ""
+    measured = " · ".join(words + ", the same behind P" * (norm in same and not claim) for norm, words in said.items())
     asked = f". Asked of the attacked model: {spent}" if spent else ""
     return (
         '<p class="k-size">Perturbation: <b>orange</b> brighter, <b>blue</b> darker, '
-        f"gain ×{factor:.3g}: full colour is a change of {1 / factor:.3f}. Size, the same behind P: "
-        f"l∞ {float(size.linf):.3f} ({255 * float(size.linf):.3g} of 255 grey levels) · l2 {float(size.l2):.2f} · "
-        f"l0 {int(size.l0)} of {image[0, 0].numel()} pixels{asked}</p>"
+        f"gain ×{factor:.3g}: full colour is a change of {1 / factor:.3f}. Size{claim}: {measured}{asked}</p>"
     )

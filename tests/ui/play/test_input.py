@@ -125,7 +125,7 @@ def test_a_drawing_can_be_meant_to_be_something_else_and_is_then_wrong_before_th
 
 def test_a_drawing_survives_a_visit_to_another_page_and_to_the_samples():
     app = opened(image="drawing", drawing=SEVEN)
-    switch(app, "classifiers").run()
+    switch(app, "defences").run()
     switch(app, "play").run()
     assert address(app)["drawing"] == SEVEN
     app.segmented_control(key="source").set_value("sample").run()

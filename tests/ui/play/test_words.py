@@ -10,7 +10,7 @@ from kerckhoffs import data, zoo
 from kerckhoffs.attackers import KNOWLEDGE
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.ui.models import model
-from kerckhoffs.ui.parts import scheme
+from kerckhoffs.ui.parts import followed, scheme
 from kerckhoffs.ui.play import keywork
 from kerckhoffs.ui.play.consequences import advice, consequence
 from kerckhoffs.ui.play.experiment import Experiment, compare, craft
@@ -119,13 +119,13 @@ def test_a_black_box_attack_is_refused_gradients_whatever_the_page_does():
 def test_only_a_few_pixels_are_followed_and_they_go_where_p_puts_them():
     image = data.load("mnist", indices=[0])[0]
     keyed = model(KEYED)
-    pixels = keywork.followed(image, keyed.view)
-    assert len(pixels) == keywork.FOLLOWED
+    pixels = followed.followed(image, keyed.view)
+    assert len(pixels) == followed.FOLLOWED
     view = keyed.view(image)
     for row, column, to_row, to_column, grey in pixels:
         assert image[0, 0, row, column] == view[0, 0, to_row, to_column]
         assert grey == round(float(image[0, 0, row, column]) * 255)
-    assert keywork.followed(torch.zeros(1, 1, 28, 28), keyed.view) == []
+    assert followed.followed(torch.zeros(1, 1, 28, 28), keyed.view) == []
 
 
 def test_the_wrong_key_is_another_one():
