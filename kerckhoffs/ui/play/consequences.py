@@ -9,6 +9,7 @@ from kerckhoffs.data import DATASETS
 from kerckhoffs.evaluation.judge import Verdict
 from kerckhoffs.ui.models import card
 from kerckhoffs.ui.play.experiment import Experiment, Readings
+from kerckhoffs.zoo import ModelCard
 
 EFFORTS = ("iterations", "max_iterations", "max_queries")  # options of which more is stronger
 
@@ -24,7 +25,7 @@ def consequence(experiment: Experiment, readings: Readings) -> str:
     else:
         said.append(_carried(experiment, there, defended, classes))
     said += [
-        _beside(verdicts[name], classes, control=name == experiment.control_id)
+        _beside(verdicts[name], classes, _merit(experiment) if name == experiment.control_id else "")
         for name in experiment.columns
         if name not in (experiment.crafted_on, experiment.right)
     ]
@@ -57,21 +58,36 @@ def _on_itself(experiment: Experiment, there: Verdict) -> str:
 
 def _no_help(experiment: Experiment) -> str:
     """What did not stop an attack on the defended classifier itself."""
-    if not card(experiment.right).keyed:
-        return "It has no key: nothing was there to stop it."
+    entry = card(experiment.right)
+    if _undefended(entry):
+        return "It has no defence: nothing was there to stop it."
     if experiment.knowledge == "black-box":
-        return "Queries were enough: the defence failed though its key stayed secret."
+        return "Queries were enough: the defence failed" + (" though its key stayed secret." if entry.keyed else ".")
+    if not entry.keyed:
+        return "The defence failed, and it has no key to keep secret."
+    if entry.entry.training != "clean":
+        return "With its key known, the defence failed."
     return "With its key known, the defence is none."
+
+
+def _undefended(entry: ModelCard) -> bool:
+    """Whether it is a network alone, trained as usual."""
+    return entry.entry.family == "none" and entry.entry.training == "clean"
 
 
 def _carried(experiment: Experiment, there: Verdict, defended: Verdict, classes: tuple[str, ...]) -> str:
     """What that says of the defended classifier, on which it was not crafted."""
-    keyed = card(experiment.right).keyed
+    entry = card(experiment.right)
     whom = f"the {defended.evaluated_on}"
     if defended.before != defended.label:
         return f"{_sentence(whom)} was wrong before any attack: this example says nothing about it."
     if defended.fooled:
-        failed = "the defence failed though its key stayed secret" if keyed else "it has no key that could help"
+        secret = "key" if entry.keyed else "weights"
+        failed = (
+            "it has no defence that could help"
+            if _undefended(entry)
+            else f"the defence failed though its {secret} stayed secret"
+        )
         turned = f"{classes[defended.before]} → {classes[defended.after]}"
         if there.crafted_success and not there.nothing_to_attack:
             return f"It carries over to {whom} ({turned}): {failed}."
@@ -82,16 +98,21 @@ def _carried(experiment: Experiment, there: Verdict, defended: Verdict, classes:
     return f"It does not carry over to {whom}. One example proves nothing for others."
 
 
-def _beside(verdict: Verdict, classes: tuple[str, ...], *, control: bool) -> str:
-    """What a classifier beside says that is neither attacked nor defended."""
+def _merit(experiment: Experiment) -> str:
+    """What it is no merit of, if the control withstands an example as well."""
+    return "a key" if card(experiment.right).keyed else "the defence"
+
+
+def _beside(verdict: Verdict, classes: tuple[str, ...], merit: str) -> str:
+    """What a classifier beside says that is neither attacked nor defended; `merit` is given for the control."""
     whom = f"the {verdict.evaluated_on}"
     if verdict.before != verdict.label:
         return f"{_sentence(whom)} was wrong before any attack."
     if verdict.fooled:
         return f"It misleads {whom} as well ({classes[verdict.before]} → {classes[verdict.after]})."
-    if verdict.says_nothing or not control:
+    if verdict.says_nothing or not merit:
         return f"{_sentence(whom)} still reads {classes[verdict.after]}."
-    return f"{_sentence(whom)} withstands it too: what it withstands is no merit of a key."
+    return f"{_sentence(whom)} withstands it too: what it withstands is no merit of {merit}."
 
 
 def _sentence(words: str) -> str:
