@@ -1,4 +1,4 @@
-"""Examples judged: experiments (what), judge and examine (how), runs and engines (where), summaries."""
+"""Examples judged: experiments (what), judge and examine (how), runs and engines (where), summaries, flags."""
 
 from kerckhoffs.evaluation.examples import COLUMNS, Samples, evaluate, examine, samples
 from kerckhoffs.evaluation.experiments import Experiment

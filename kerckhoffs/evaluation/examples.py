@@ -18,9 +18,9 @@ from kerckhoffs import data, zoo
 from kerckhoffs.attacks import ATTACKS, OnStep
 from kerckhoffs.checks import check_images, check_labels
 from kerckhoffs.checks.arithmetic import in_float32
-from kerckhoffs.evaluation import experiments
+from kerckhoffs.evaluation import experiments, probes
 from kerckhoffs.evaluation.experiments import FITTED_ON, UPLOADED, Block, Experiment
-from kerckhoffs.evaluation.judge import JUDGED_AT_ONCE, Counted, predict, predictions
+from kerckhoffs.evaluation.judge import CALLS, JUDGED_AT_ONCE, Counted, predict
 from kerckhoffs.evaluation.metrics import distances
 
 if TYPE_CHECKING:
@@ -57,8 +57,13 @@ COLUMNS: dict[str, str] = {
     "forwards": "float32",
     "seconds": "float32",
     "versions": "str",
+    "crafted_gradient": "float32",  # max |dJ/dx| of the crafted-on model at the clean sample; empty if there is none
+    "call_difference": "float32",  # of the evaluated model's logits in two calls of the clean sample, relative
 }
 """The columns of a row and their types in pandas: `pandas.read_csv(path, dtype=COLUMNS)` reads what was exported."""
+
+ADDED = ("crafted_gradient", "call_difference")
+"""The last columns: files that were written before there were warnings (flags.py) lack them."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,10 @@ def examine(
 ) -> "pd.DataFrame":
     """Make the examples of one block and show them to the evaluated models.
 
+    A randomised defence is judged by the mean of CALLS calls, each of which is its mean over draws. The attack saw
+    other draws, so an example may have failed in its eyes and count, or the reverse. What came back unchanged is not
+    asked about again: no luck of the draws turns it.
+
     Args:
         samples: all of the experiment's, as `samples` gives them.
         models: by id, images to logits, in eval mode.
@@ -135,7 +144,12 @@ def examine(
     part = slice(from_, from_ + block.stop - block.start)
     images, labels = samples.images[part], samples.labels[part]
     attack, crafter = ATTACKS[experiment.attack], models[experiment.crafted_on]
-    clean = {name: torch.cat([predict(models[name], some) for some in _few(images)]) for name in experiment.models}
+
+    def asked(name: str, shown: Tensor) -> Tensor:
+        calls = CALLS if cards[name].entry.randomized else 1
+        return torch.cat([predict(models[name], some, calls=calls) for some in _few(shown)])
+
+    clean = {name: asked(name, images) for name in experiment.models}
     with torch.no_grad():
         logits = torch.cat([crafter(some) for some in _few(images)]).float()
     rows, aims = experiments.aims(experiment, block, labels, logits)
@@ -154,7 +168,12 @@ def examine(
     seconds = time.perf_counter() - began
     check_images(adversarial, f"what {attack.id} returned")
     size = distances(images[rows], adversarial)
-    after = {name: torch.cat([predict(models[name], some) for some in _few(adversarial)]) for name in experiment.models}
+
+    def judged(name: str, shown: Tensor) -> Tensor:
+        unchanged = (shown == images[rows]).flatten(1).all(1, keepdim=True)  # (M, 1)
+        return clean[name][rows].where(unchanged, asked(name, shown))
+
+    after = {name: judged(name, adversarial) for name in experiment.models}
     crafted = after[experiment.crafted_on].argmax(1)
     true = labels[rows]
 
@@ -185,6 +204,7 @@ def examine(
         "forwards": counted.calls.forwards / number,
         "seconds": seconds / number,
         "versions": "; ".join(f"{name} {version}" for name, version in zoo.versions().items()),
+        "crafted_gradient": probes.gradient_sizes(crafter, images, labels)[rows].numpy(),
     }
     rounded = (adversarial * 255).round() / 255
     frames = []
@@ -197,8 +217,9 @@ def examine(
             "confidence_before": before.values.numpy(),
             "after": now.indices.numpy(),
             "confidence_after": now.values.numpy(),
-            "after_8bit": predictions(models[name], rounded).numpy(),
+            "after_8bit": judged(name, rounded).argmax(1).numpy(),
             "success": reached(now.indices).numpy(),
+            "call_difference": probes.call_differences(models[name], images)[rows].numpy(),
         }
         frames.append(pd.DataFrame(shared | own, index=np.arange(number)))
     table = pd.concat(frames).sort_index(kind="stable").reset_index(drop=True)

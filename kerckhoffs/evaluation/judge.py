@@ -16,27 +16,32 @@ from kerckhoffs.checks import check_images
 from kerckhoffs.checks.arithmetic import in_float32
 
 JUDGED_AT_ONCE = 16
+CALLS = 8
+"""Calls of which a randomised defence's answer is the mean, where it is judged."""
 
 
 @in_float32()
-def predict(model: nn.Module, images: Tensor) -> Tensor:
+def predict(model: nn.Module, images: Tensor, *, calls: int = 1) -> Tensor:
     """Class probabilities (N, K), the softmax of the model's logits, in float32 whatever is switched on around it.
 
     Args:
         model: images to logits.
         images: float32 (N, C, H, W) in [0, 1].
+        calls: how often the model is asked; the probabilities are the mean.
 
     Raises:
         ValueError: if the images, or the logits, are not finite numbers of the right shape and range, or if the
             model does not take float32.
     """
     check_images(images)
-    with torch.no_grad():
-        logits = answer(model, images)
-        probabilities = logits.softmax(1)
-    if not bool(torch.isfinite(logits).all()):
-        raise ValueError("the model returned logits that are not finite, so nothing can be said of these images")
-    return probabilities
+    found = []
+    for _ in range(calls):
+        with torch.no_grad():
+            logits = answer(model, images)
+            found.append(logits.softmax(1))
+        if not bool(torch.isfinite(logits).all()):
+            raise ValueError("the model returned logits that are not finite, so nothing can be said of these images")
+    return torch.stack(found).mean(0)
 
 
 @dataclass(frozen=True)

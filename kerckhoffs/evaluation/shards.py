@@ -19,11 +19,12 @@ from pathlib import Path
 
 from kerckhoffs.checks import FileRefused
 from kerckhoffs.data import DATASETS
-from kerckhoffs.evaluation.examples import COLUMNS
+from kerckhoffs.evaluation.examples import ADDED, COLUMNS
 from kerckhoffs.evaluation.experiments import Block, Experiment
 
 NAME = re.compile(r"([0-9]{6,})-([0-9a-f]{16})\.csv\.gz")
 HEADER = ",".join(COLUMNS) + "\n"
+BEFORE = ",".join(name for name in COLUMNS if name not in ADDED) + "\n"
 AGAIN = "remove it and resume the run, and that block alone is made again"
 CLASSES = ("label", "target", "crafted_before", "crafted_after", "before", "after", "after_8bit")
 MOST_BYTES = 8192  # of a row: what unpacks to more is no block
@@ -72,10 +73,26 @@ def read(path: Path, seal: str, experiment: Experiment, block: Block, dataset: s
             text = file.read(most + 1)
         if len(text) > most:
             raise ValueError(f"it unpacks to more than {most} bytes")
-        check(text.decode(), experiment, block, dataset)
+        whole = completed(text.decode())
+        check(whole, experiment, block, dataset)
     except (OSError, EOFError, zlib.error, ValueError, csv.Error) as error:
         raise FileRefused(f"{path} is not block {block.number} of this run: {error}; {AGAIN}") from error
-    return text
+    return whole.encode()
+
+
+def completed(text: str) -> str:
+    """CSV text with empty cells in the columns ADDED, if it has none of them.
+
+    Raises:
+        csv.Error: if it cannot be read.
+    """
+    if not text.startswith(BEFORE):
+        return text
+    rows = csv.reader(io.StringIO(text[len(BEFORE) :], newline=""), strict=True)
+    whole = io.StringIO(HEADER, newline="")
+    whole.seek(0, io.SEEK_END)
+    csv.writer(whole, lineterminator="\n").writerows([*row, *("" for _ in ADDED)] for row in rows)
+    return whole.getvalue()
 
 
 def check(text: str, experiment: Experiment, block: Block, dataset: str) -> None:

@@ -157,7 +157,12 @@ def brief(summary: pd.DataFrame) -> pd.DataFrame:
 
 def attack_words(line: Mapping[str, Any], summary: pd.DataFrame) -> str:
     """The attack of a line with its options, and its targets and seed where they tell lines apart."""
-    words = [str(line["attack"]), *(f"{name}={value}" for name, value in json.loads(line["options"]).items())]
+    words = [named(line["attack"], line["options"])]
     words += [str(line["targets"])] * (line["targets"] != "untargeted")
     words += [f"seed={line['seed']}"] * (summary["seed"].nunique() > 1)
     return " ".join(words)
+
+
+def named(attack: str, options: str) -> str:
+    """An attack with its options, which are JSON: "pgd epsilon=0.3 iterations=40"."""
+    return " ".join([attack, *(f"{name}={value}" for name, value in json.loads(options).items())])

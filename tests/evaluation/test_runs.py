@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from kerckhoffs import zoo
 from kerckhoffs.checks import FileRefused
 from kerckhoffs.evaluation import engines, experiments, kept, runs, shards
-from kerckhoffs.evaluation.examples import COLUMNS, Samples
+from kerckhoffs.evaluation.examples import ADDED, COLUMNS, Samples
 from kerckhoffs.evaluation.experiments import BLOCK
 from kerckhoffs.zoo import networks
 
@@ -209,6 +209,27 @@ def test_a_run_of_the_format_before_is_read_and_goes_on_and_its_blocks_are_looke
     (swapped := before.shards()[2]).rename(swapped.with_name(swapped.name.replace("000002-", "000001-")))
     with pytest.raises(FileRefused, match="is not block 1 of this run: its rows are of another index; remove it and"):
         before.rows()
+
+
+def test_blocks_from_before_there_were_warnings_are_read_beside_new_ones_with_empty_cells(run):
+    first, second = run.blocks[:2]
+    named = table(first).assign(sample='a "name",\nof two lines')
+    run.write(first, named.drop(columns=list(ADDED)))
+    run.write(second, table(second))
+    rows = run.rows()
+    assert list(rows.columns) == list(COLUMNS)
+    assert rows["crafted_gradient"].isna().tolist() == [True] * 2 * BLOCK + [False] * 2 * BLOCK
+    assert rows["sample"].tolist()[: 2 * BLOCK] == named["sample"].tolist()
+    kept = [name for name in COLUMNS if name not in ADDED]
+    old, new = run.tables()
+    pd.testing.assert_frame_equal(old[kept], named[kept])
+    pd.testing.assert_frame_equal(new, table(second))
+
+
+def test_blocks_that_lack_another_column_are_refused(run):
+    run.write(run.blocks[0], table(run.blocks[0]).drop(columns=["versions", *ADDED]))
+    with pytest.raises(FileRefused, match="is not block 0 of this run: its columns are others"):
+        run.rows()
 
 
 def as_before(run) -> runs.Run:
