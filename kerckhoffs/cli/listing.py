@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from kerckhoffs.cli.show import Markdown, show
-from kerckhoffs.evaluation import listing, summaries
+from kerckhoffs.evaluation import flags, listing, summaries
 from kerckhoffs.evaluation.listing import Listed
 
 runs_app = typer.Typer(help="List the runs in your data folder, the newest first; or show what one has found.")
@@ -26,13 +26,14 @@ def runs_show(
 ) -> None:
     """Print the summary of what is done of a run. `kerckhoffs evaluate --like RUN` begins the same again."""
     found = listing.named(run)
-    rows = found.rows(summaries.NEEDED)
+    rows = found.rows(flags.WITH_SUMMARY)
     print(words(listing.described(found.folder)) + "\n")
     if rows.empty:
         print(f"there are no rows yet; go on with: kerckhoffs evaluate --resume {found.folder}")
         return
     counted = summaries.summarise(rows)
-    show(summaries.report(counted), summaries.brief(counted), markdown=markdown, more="All columns: --markdown.")
+    full, brief = summaries.report(counted), summaries.brief(counted)
+    show(full, brief, flags.raised(rows), markdown=markdown, more="All columns: --markdown.")
 
 
 def words(run: Listed) -> str:

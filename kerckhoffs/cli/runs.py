@@ -16,13 +16,14 @@ from rich.progress import Progress as Bar
 from kerckhoffs import data, zoo
 from kerckhoffs.bench import contestants
 from kerckhoffs.checks import check_choice
-from kerckhoffs.cli.show import Markdown
+from kerckhoffs.cli.show import Markdown, document
 from kerckhoffs.cli.show import show as show_table
 from kerckhoffs.data.uploads import read_zip
-from kerckhoffs.evaluation import engines, experiments, files, listing, runs, summaries, table3, tables
+from kerckhoffs.evaluation import engines, experiments, files, flags, listing, runs, summaries, table3, tables
 from kerckhoffs.evaluation.engines import Progress
 from kerckhoffs.evaluation.examples import Samples
 from kerckhoffs.evaluation.experiments import UPLOADED
+from kerckhoffs.evaluation.flags import Raised
 from kerckhoffs.evaluation.runs import Run
 
 Out = Annotated[Path | None, typer.Option(help="New folder for the run; one in your data folder by default.")]
@@ -64,7 +65,7 @@ def evaluate_command(
 
     Lists are comma-separated or repeated. Every attack meets every crafted-on model, target rule and seed; each
     example is made once and shown to all evaluated models. The run's folder gets report.md, summary.csv and
-    summary.json.
+    summary.json; they say what to be wary of, too.
     """
     engines.check(engine, workers)
     _check_csv(csv, out)
@@ -187,7 +188,8 @@ def _read_zip(path: Path, dataset: str) -> Samples:
     return Samples(found.images, found.labels, found.names)
 
 
-Report = Callable[[Run], tuple[pd.DataFrame, pd.DataFrame]]  # for people: all, and what matters most
+Report = Callable[[Run], tuple[pd.DataFrame, pd.DataFrame, list[Raised]]]
+"""For people: all columns, those that matter most, and what to be wary of."""
 
 
 def _finish(
@@ -212,27 +214,30 @@ def _finish(
     except RuntimeError as error:
         print(f"error: {error}; what is done is kept: --resume {shlex.quote(str(run.folder))}", file=sys.stderr)
         return 1
-    shown, brief = report(run)
-    text = f"    {run.command}\n\n{summaries.markdown(shown)}"
+    shown, brief, found = report(run)
+    text = f"    {run.command}\n\n{document(shown, found)}"
     files.write_atomically(run.folder / "report.md", text.encode(errors="backslashreplace"))
-    show_table(shown, brief, markdown=full, more=f"All columns: --markdown, or {run.folder / 'report.md'}.")
+    show_table(shown, brief, found, markdown=full, more=f"All columns: --markdown, or {run.folder / 'report.md'}.")
     if csv:
         tables.export(run.tables(), csv)
     return 0
 
 
-def _summary(run: Run) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _summary(run: Run) -> tuple[pd.DataFrame, pd.DataFrame, list[Raised]]:
     """Write the summary as CSV and JSON; returns it for people."""
-    counted = _write(run, summaries.summarise(run.rows(summaries.NEEDED)))
-    return summaries.report(counted), summaries.brief(counted)
+    rows = run.rows(flags.WITH_SUMMARY)
+    counted, found = summaries.summarise(rows), flags.raised(rows)
+    _write(run, flags.marked(counted, found))
+    return summaries.report(counted), summaries.brief(counted), found
 
 
-def _table3(run: Run) -> tuple[pd.DataFrame, pd.DataFrame]:
-    lines = _write(run, table3.compare(run.rows(summaries.NEEDED)))
-    return table3.report(lines), table3.brief(lines)
+def _table3(run: Run) -> tuple[pd.DataFrame, pd.DataFrame, list[Raised]]:
+    rows = run.rows(flags.WITH_SUMMARY)
+    lines = table3.compare(rows)
+    _write(run, lines)
+    return table3.report(lines), table3.brief(lines), flags.raised(rows)
 
 
-def _write(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
+def _write(run: Run, summary: pd.DataFrame) -> None:
     files.write_atomically(run.folder / "summary.csv", tables.csv(summary))
     files.write_atomically(run.folder / "summary.json", summary.to_json(orient="records", indent=1).encode())
-    return summary

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated
 
 import pandas as pd
@@ -13,7 +13,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from kerckhoffs.evaluation import summaries
+from kerckhoffs.evaluation import flags, summaries
+from kerckhoffs.evaluation.flags import Raised
 
 Markdown = Annotated[
     bool, typer.Option("--markdown", help="Print all columns as Markdown; the default where there is no terminal.")
@@ -21,20 +22,31 @@ Markdown = Annotated[
 WIDTH = 15  # of a cell where there is little room: an interval in percent
 
 
-def show(full: pd.DataFrame, brief: pd.DataFrame, *, markdown: bool, more: str) -> None:
-    """Print a table.
+def show(full: pd.DataFrame, brief: pd.DataFrame, found: Sequence[Raised] = (), *, markdown: bool, more: str) -> None:
+    """Print a table, and below it what to be wary of.
 
     Args:
         full: all columns.
         brief: those that matter, most of all the first.
-        more: where the others are, for a terminal.
+        found: the flags that its rows raise.
+        more: where the other columns are, for a terminal.
     """
     if markdown or not sys.stdout.isatty():
-        print(summaries.markdown(full))
+        print(document(full, found))
         return
     console = Console()
     console.print(fitted(brief, console))
     console.print(Text(more, style="dim"), soft_wrap=True)
+    for each in found:
+        console.print(Text(f"\nWarning: {each.flag.title}", style="bold"))
+        for seen in each.seen:
+            console.print(Text(f"- {seen.words()}"))
+        console.print(Text(each.flag.means))
+
+
+def document(table: pd.DataFrame, found: Sequence[Raised]) -> str:
+    """A table, and below it what to be wary of, as Markdown."""
+    return "\n".join(filter(None, (summaries.markdown(table), flags.markdown(found))))
 
 
 def fitted(table: pd.DataFrame, console: Console) -> Table:

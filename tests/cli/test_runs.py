@@ -8,6 +8,7 @@ from contextlib import redirect_stdout
 
 import pandas as pd
 import pytest
+import torch
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
@@ -15,7 +16,7 @@ from rich.text import Text
 from kerckhoffs import cli
 from kerckhoffs.checks import FileRefused
 from kerckhoffs.cli import show
-from kerckhoffs.evaluation import engines, listing, runs, tables
+from kerckhoffs.evaluation import engines, examples, flags, listing, runs, tables
 from kerckhoffs.evaluation.engines import Task, Worker
 from kerckhoffs.evaluation.examples import COLUMNS
 
@@ -51,6 +52,57 @@ def test_evaluate_writes_a_report_a_summary_and_the_rows(tmp_path, capsys):
         mine = rows[rows["evaluated_on"] == name]
         assert summary.loc[name, "attacked_error"] == (mine["after"] != mine["label"]).mean()
     assert {line["evaluated_on"] for line in json.loads((folder / "summary.json").read_text())} == {CLASSICAL, KEYED}
+
+
+@pytest.fixture
+def vanishing(monkeypatch):
+    """Models without a gradient to speak of."""
+    monkeypatch.setattr(examples.probes, "gradient_sizes", lambda model, images, labels: torch.zeros(len(images)))
+
+
+def test_warnings_stand_below_the_table_in_the_report_and_in_the_summary(tmp_path, capsys, at_once, vanishing):
+    folder = tmp_path / "run"
+    assert cli.main(["evaluate", *GRID, f"--out={folder}"]) == 0
+    shown = capsys.readouterr().out
+    [found] = flags.raised(runs.open_run(folder).rows())
+    for text in (found.flag.title, found.flag.means, found.flag.raised_if, found.seen[0].words("`{}`".format)):
+        assert text in shown.partition("## Warnings")[2]
+    assert shown.strip() in (folder / "report.md").read_text()
+    assert pd.read_csv(folder / "summary.csv")["warnings"].tolist() == ["vanishing-gradients"] * 2
+    assert {line["warnings"] for line in json.loads((folder / "summary.json").read_text())} == {"vanishing-gradients"}
+    assert cli.main(["runs", "show", str(folder)]) == 0
+    assert shown.strip() in capsys.readouterr().out
+    said = " ".join(on_a_terminal("runs", "show", str(folder)).split())
+    assert f"Warning: {found.flag.title} - {found.seen[0].words()} {found.flag.means}" in said
+
+
+def test_table3_warns_too(tmp_path, capsys, at_once, vanishing):
+    assert cli.main(["table3", "--rows=mnist-cw_l2", "--samples=2", f"--out={tmp_path / 'run'}"]) == 0
+    assert "**Vanishing gradients.**" in capsys.readouterr().out
+    assert "**Vanishing gradients.**" in (tmp_path / "run" / "report.md").read_text()
+
+
+def test_where_there_is_nothing_to_be_wary_of_nothing_is_said(tmp_path, capsys, at_once):
+    assert cli.main(["evaluate", *GRID, f"--out={tmp_path / 'run'}"]) == 0
+    assert "arning" not in capsys.readouterr().out
+    assert pd.read_csv(tmp_path / "run" / "summary.csv")["warnings"].isna().all()
+
+
+def test_a_run_from_before_there_were_warnings_is_shown(tmp_path, capsys, at_once, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(pd.DataFrame, "to_csv", without_added(pd.DataFrame.to_csv))
+        assert cli.main(["evaluate", *GRID, f"--out={tmp_path / 'run'}"]) == 0
+    [path] = runs.open_run(tmp_path / "run").shards().values()
+    assert b"crafted_gradient" not in gzip.decompress(path.read_bytes())
+    report = capsys.readouterr().out
+    assert cli.main(["runs", "show", str(tmp_path / "run")]) == 0
+    assert report.strip() in capsys.readouterr().out
+
+
+def without_added(write):
+    return lambda table, *arguments, **options: write(
+        table.drop(columns=list(examples.ADDED), errors="ignore"), *arguments, **options
+    )
 
 
 def test_a_grid_is_every_attack_model_rule_and_seed(tmp_path, at_once):
