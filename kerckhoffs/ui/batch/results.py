@@ -1,13 +1,14 @@
 """What a run has found: the summary, the figures, the files to take away."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from kerckhoffs.evaluation import summaries, tables
+from kerckhoffs.evaluation import flags, summaries, tables
+from kerckhoffs.evaluation.flags import Raised
 from kerckhoffs.evaluation.runs import MANIFEST, Run
 from kerckhoffs.plots import runs as plots_runs
 from kerckhoffs.plots.runs import BUDGETS, NORMS
@@ -16,6 +17,7 @@ from kerckhoffs.ui.batch.rows import explorer
 from kerckhoffs.ui.batch.runner import Status
 from kerckhoffs.ui.page import panel
 
+SEEN = 10  # sentences of one warning
 UPDATES = 20  # summaries of a running run, at most: each reads all that is done
 
 Figures = dict[str, Callable[[], go.Figure]]
@@ -31,6 +33,12 @@ def rows(_run: Run, kept: str) -> pd.DataFrame:
 def summary(_run: Run, kept: str) -> pd.DataFrame:
     """The summary of what is done."""
     return summaries.summarise(_run.rows(summaries.NEEDED))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def warned(_run: Run, kept: str) -> list[Raised]:
+    """What to be wary of in what is done."""
+    return flags.raised(_run.rows(flags.NEEDED))
 
 
 def kept(run: Run, done: int | None = None) -> str:
@@ -52,18 +60,21 @@ def results(run: Run, status: Status) -> None:
         done -= done % max(len(run.blocks) // UPDATES, 1)
         if done:
             st.markdown("**So far**")
-            table(summary(run, kept(run, done)))
+            now = kept(run, done)
+            table(summary(run, now))
+            warnings(warned(run, now))
         return
     now = kept(run)
-    counted = summary(run, now)
+    counted, found = summary(run, now), warned(run, now)
     with panel(1, "Summary", "batch_summary"):
         table(counted)
+        warnings(found)
     with panel(2, "Figures", "batch_figures"):
         norm = figures(counted, rows(run, now))
     with panel(3, "Single images", "batch_explorer"):
         explorer(run, rows(run, now))
     with panel(4, "Take it away", "batch_files"):
-        downloads(run, counted, lambda: drawn(counted, rows(run, now), norm))
+        downloads(run, flags.marked(counted, found), lambda: drawn(counted, rows(run, now), norm))
 
 
 def table(counted: pd.DataFrame) -> None:
@@ -83,6 +94,17 @@ def table(counted: pd.DataFrame) -> None:
         "there was something to attack. An attack "
         "that fails where it was crafted says nothing about another model. Medians count failures as infinite."
     )
+
+
+def warnings(found: Sequence[Raised]) -> None:
+    """What to be wary of in these results, if there is anything."""
+    for each in found:
+        seen = [f"- {seen.words(foreign.code)}" for seen in each.seen[:SEEN]]
+        more = len(each.seen) - len(seen)
+        seen += [f"- {more} more; the file of the summary says which lines they are about."] * (more > 0)
+        said = "\n".join(seen)
+        st.warning(f"**{each.flag.title}.** {each.flag.means}\n\n{said}", icon=":material/warning:")
+        st.caption(f"Raised if: {each.flag.raised_if}")
 
 
 def figures(counted: pd.DataFrame, all_rows: pd.DataFrame) -> str:
@@ -149,6 +171,6 @@ def downloads(run: Run, counted: pd.DataFrame, draw: Callable[[], Figures]) -> N
             )
     st.caption(
         "In the rows, `success` says whether the evaluated model reads the target, or any wrong class where there is "
-        "no target. The same on a command line:"
+        "no target. In the summary, `warnings` names those that are about a line. The same on a command line:"
     )
     st.code(foreign.visible(run.command, 20_000), language="bash", wrap_lines=True)

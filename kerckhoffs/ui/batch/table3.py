@@ -17,7 +17,7 @@ from kerckhoffs.evaluation.runs import Run
 from kerckhoffs.evaluation.table3 import ROWS
 from kerckhoffs.plots import runs as plots_runs
 from kerckhoffs.plots.runs import table3_words
-from kerckhoffs.ui.batch.results import kept
+from kerckhoffs.ui.batch.results import kept, warned, warnings
 from kerckhoffs.ui.batch.runner import Status
 
 SHIPPED = places.shipped("results") / "table3"
@@ -149,5 +149,7 @@ def results(run: Run, status: Status) -> None:
         raise ValueError("this run is not one of Table 3; open its address on the page Batch")
     done = len(run.shards())
     if done:
-        draw(compared(run, kept(run, done if status.busy else None)), "again")
+        now = kept(run, done if status.busy else None)
+        draw(compared(run, now), "again")
+        warnings(warned(run, now))
         st.caption(f"{'So far' if status.busy else 'Altogether'}: {status.done} of {status.total} examples.")

@@ -10,12 +10,14 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
+from streamlit.testing.v1 import AppTest
 
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.bench import contestants
 from kerckhoffs.checks import FileRefused
-from kerckhoffs.evaluation import examples, experiments, judge, kept, runs, summaries, tables
+from kerckhoffs.evaluation import examples, experiments, flags, judge, kept, runs, summaries, tables
 from kerckhoffs.ui.batch import choose as batch
 from kerckhoffs.ui.batch import estimate as batch_estimate
 from kerckhoffs.ui.batch import results as batch_results
@@ -390,6 +392,65 @@ def test_a_run_that_is_not_done_shows_what_there_is():
     assert app.dataframe[0].value["examples"].tolist() == [64, 64]
 
 
+@pytest.fixture
+def vanishing(monkeypatch):
+    """Models without a gradient to speak of."""
+    monkeypatch.setattr(examples.probes, "gradient_sizes", lambda model, images, labels: torch.zeros(len(images)))
+
+
+@pytest.mark.parametrize("blocks", [None, 1])
+def test_what_to_be_wary_of_stands_below_the_summary_also_of_a_part(vanishing, blocks):
+    run = finished(fgsm(options=FGSM, stop=experiments.BLOCK + 1), blocks=blocks)
+    app = shown(run)
+    [said] = [each.value for each in app.warning]
+    [found] = flags.raised(run.rows())
+    assert found.flag.title in said
+    assert found.flag.means in said
+    assert f"- On `{CLASSICAL}` it is below 1e-19 at 100.0 % of " in said
+    assert f"Raised if: {found.flag.raised_if}" in words(app.caption)
+
+
+def test_what_to_be_wary_of_is_said_while_a_run_is_at_work(vanishing):
+    run = finished(fgsm(options=FGSM, stop=experiments.BLOCK + 1), blocks=1)
+    with run.writing():
+        app = shown(run)
+    assert "**So far**" in words(app.markdown)
+    assert "**Vanishing gradients.**" in words(app.warning)
+
+
+def test_a_summary_to_take_away_names_its_warnings(vanishing, monkeypatch):
+    taken = {}
+    monkeypatch.setattr(
+        batch_results.st, "download_button", lambda label, content, *_, **__: taken.update({label: content})
+    )
+    run = finished()
+    now = batch_results.kept(run)
+    counted, found = batch_results.summary(run, now), batch_results.warned(run, now)
+    batch_results.downloads(run, flags.marked(counted, found), dict)
+    summary = pd.read_csv(io.BytesIO(taken["Summary (.csv)"]()))
+    assert summary["warnings"].tolist() == ["vanishing-gradients"] * 2
+
+
+def test_many_sentences_of_one_warning_are_cut_short_and_counted():
+    app = AppTest.from_function(many_sentences).run()
+    assert not app.exception
+    [said] = [each.value for each in app.warning]
+    assert said.count("\n- ") == batch_results.SEEN + 1
+    assert "- 3 more; the file of the summary says which lines they are about." in said
+
+
+def many_sentences():
+    from kerckhoffs.evaluation.flags import FLAGS, Raised, Seen
+    from kerckhoffs.ui.batch import results
+
+    seen = tuple(Seen(f"Sentence {number}.", (), ()) for number in range(results.SEEN + 3))
+    results.warnings([Raised(FLAGS["random-answers"], seen)])
+
+
+def test_a_healthy_run_warns_of_nothing():
+    assert not shown(finished()).warning
+
+
 def test_a_run_whose_rows_are_damaged_is_a_sentence(kerckhoffs_home):
     run = finished()
     [path] = run.shards().values()
@@ -425,7 +486,7 @@ def test_a_session_never_sees_the_run_of_another(monkeypatch):
 
 def test_the_run_is_still_there_after_a_visit_to_another_page():
     app = shown(finished())
-    switch(app, "classifiers").run()
+    switch(app, "defences").run()
     app.query_params.clear()
     switch(app, PAGE).run()
     assert not app.exception
@@ -533,7 +594,7 @@ def test_a_zip_that_is_removed_is_not_used_any_more_and_one_that_is_not_stays():
     app = with_zip(packed(**{"1__a": png(), "1__bad": b"no image"}))
     assert "**1** image is used, **1** file is left out:" in words(app.caption)
     assert f"A run keeps its images on the server, {runner.KEPT}." in words(app.caption)
-    switch(app, "classifiers").run()
+    switch(app, "defences").run()
     switch(app, PAGE).run()
     assert "**1** image is used" in words(app.caption)
     app.file_uploader[0].set_value(("set.zip", packed(**{"1__a": png(), "1__b": png()}), "application/zip")).run()

@@ -3,8 +3,9 @@ import sys
 
 import pandas as pd
 import pytest
+import torch
 
-from kerckhoffs.evaluation import runs, table3
+from kerckhoffs.evaluation import examples, runs, table3
 from kerckhoffs.evaluation.experiments import Experiment
 from kerckhoffs.evaluation.runs import MANIFEST
 from kerckhoffs.ui.batch import runner
@@ -99,6 +100,12 @@ def test_a_row_that_was_made_again_is_set_beside_the_paper(shipped):
     assert again["examples"].tolist() == [20]
     assert again["paper: attacked, keyed"].tolist() == ["18.00"]
     assert "Altogether: 20 of 20 examples." in words(app.caption)
+
+
+def test_a_row_that_was_made_again_says_what_to_be_wary_of(shipped, monkeypatch):
+    monkeypatch.setattr(examples.probes, "gradient_sizes", lambda model, images, labels: torch.zeros(len(images)))
+    app = at(finished(row(0.3, 3)).id)
+    assert "**Vanishing gradients.**" in words(app.warning)
 
 
 def test_no_caption_praises_the_defence(shipped):
