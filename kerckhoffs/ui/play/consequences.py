@@ -1,14 +1,20 @@
 """What follows from an example, in words: whether it worked where it was crafted, whom it misleads, what to try.
 
 Every combination of what can come out has its own true sentence (tests/ui/play/test_consequences.py walks them): what
-happened on the model that the example was crafted on, then on the defended classifier, then on the others.
+happened on the model that the example was crafted on, then on the defended classifier, then on the others. Last comes
+what to be wary of (evaluation/flags.py), as far as a single example shows it.
 """
+
+from functools import lru_cache
+
+import torch
 
 from kerckhoffs.attacks import ATTACKS, Attack
 from kerckhoffs.data import DATASETS
 from kerckhoffs.evaluation.judge import Verdict
-from kerckhoffs.ui.models import card
-from kerckhoffs.ui.play.experiment import Experiment, Readings
+from kerckhoffs.evaluation.probes import TINY, gradient_sizes
+from kerckhoffs.ui.models import card, model
+from kerckhoffs.ui.play.experiment import Experiment, Readings, picture
 from kerckhoffs.zoo import ModelCard
 
 EFFORTS = ("iterations", "max_iterations", "max_queries")  # options of which more is stronger
@@ -31,6 +37,7 @@ def consequence(experiment: Experiment, readings: Readings) -> str:
     ]
     if not there.crafted_success and not there.nothing_to_attack and not defended.fooled:
         said.append(advice(experiment))
+    said += [vanishing(experiment), random_answers(experiment)]
     return " ".join(filter(None, said))
 
 
@@ -135,3 +142,39 @@ def _stronger(attack: Attack) -> list[str]:
         return []
     names = {each.id: each.name for each in ATTACKS.values() if (each.kind, each.access) == ("minimal", attack.access)}
     return [names.get("cw_l2") or next(iter(names.values()))] if names else []
+
+
+def vanishing(experiment: Experiment) -> str:
+    """That the cross-entropy has no gradient here, where the attack reads gradients; "" if it has."""
+    if ATTACKS[experiment.attack].access != "gradients" or experiment.target is not None:  # that to a target is there
+        return ""
+    entry = card(experiment.crafted_on)
+    of_image = experiment.dataset, experiment.source, experiment.value, experiment.label
+    size = _gradient(experiment.crafted_on, entry.sha256, *of_image)
+    if not size < TINY:  # NaN: it gives none at all
+        return ""
+    follows = (
+        "This attack climbs it: that it fails is no robustness."
+        if dict(experiment.options).get("arithmetic") == "float32"
+        else "This attack does not climb it so; one with arithmetic=float32 would, and get nowhere."
+    )
+    much = "0" if size == 0 else "all but 0"
+    return (
+        f"**Vanishing gradient:** on the {experiment.names[experiment.crafted_on]} the gradient of the cross-entropy "
+        f"at this image is {much} in float32. {follows}"
+    )
+
+
+@lru_cache(maxsize=256)
+def _gradient(model_id: str, sha256: str, dataset: str, source: str, value: str, label: int) -> float:
+    """The largest entry of the cross-entropy's gradient at a clean image: the same for all options of an attack."""
+    return float(gradient_sizes(model(model_id), picture(dataset, source, value), torch.tensor([label])))
+
+
+def random_answers(experiment: Experiment) -> str:
+    """That a classifier may say something else the next time; "" if none does."""
+    random = [experiment.names[name] for name in experiment.columns if card(name).entry.randomized]
+    if not random:
+        return ""
+    whose = f"The {' and the '.join(random)}"
+    return f"**Random answers:** {whose} may say something else at the next look; judge by many."
