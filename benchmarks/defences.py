@@ -21,13 +21,13 @@ from torch import nn
 from kerckhoffs import zoo
 from kerckhoffs.attacks.averaged import Averaged
 from kerckhoffs.bench import contestants
-from kerckhoffs.evaluation import examples, experiments, summaries, tables
+from kerckhoffs.evaluation import examples, experiments, flags, summaries, tables
 from kerckhoffs.evaluation.examples import COLUMNS
 from kerckhoffs.evaluation.experiments import Experiment
 from kerckhoffs.zoo.train.quick import quicken
 
 SAMPLES = 1000
-KEPT = (*summaries.NEEDED, "crafted_after")
+KEPT = (*flags.WITH_SUMMARY, "crafted_after")
 """The columns of the rows that are kept."""
 HEADING = """# The defences under attack
 
@@ -206,20 +206,16 @@ def read(path: Path) -> pd.DataFrame:
 
 def report(out: Path) -> None:
     """Write summary.csv, a line for each attack and pair of models of what is answered, and README.md."""
-    counted = []
-    for name in QUESTIONS:
-        if (path := out / f"{name}.csv.gz").exists():
-            lines = summaries.summarise(read(path))
-            lines.insert(0, "question", name)
-            counted.append(lines)
-    whole = pd.concat(counted, ignore_index=True)
-    tables.export([whole], out / "summary.csv")
+    answered = {name: read(path) for name in QUESTIONS if (path := out / f"{name}.csv.gz").exists()}
+    found = flags.raised(pd.concat(answered.values(), ignore_index=True))
+    counted = {name: flags.marked(summaries.summarise(rows), found) for name, rows in answered.items()}
+    tables.export([pd.concat(counted, names=["question"]).reset_index("question")], out / "summary.csv")
+    wanted = ["attack", "options", "crafted on", "evaluated on", "clean error %", "attacked error %", "samples"]
     parts = [HEADING]
-    for name, lines in whole.groupby("question", sort=False):
-        shown = summaries.report(lines.drop(columns="question"))
-        kept = ["attack", "options", "crafted on", "evaluated on", "clean error %", "attacked error %", "samples"]
-        parts += [f"## {name}\n", summaries.markdown(shown, [each for each in kept if each in shown])]
-    (out / "README.md").write_text("\n".join(parts), encoding="utf-8")
+    for name, lines in counted.items():
+        shown = summaries.report(lines)
+        parts += [f"## {name}\n", summaries.markdown(shown, [each for each in wanted if each in shown])]
+    (out / "README.md").write_text("\n".join([*parts, flags.markdown(found)]), encoding="utf-8")
 
 
 def _key(rows: pd.DataFrame) -> pd.Series:
