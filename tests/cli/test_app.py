@@ -71,10 +71,8 @@ def write_secret(path: Path, length: int = 16) -> Path:
         ("train mnist-table1-adversarial --attack-steps 0", "attack_steps must be a whole number from 1, but is 0"),
         ("train mnist-table1-adversarial --temperature 5", "temperature must be left out of adversarial training"),
         ("train mnist-table1-adversarial --key some.json", "adversarially trained classifier and takes no key"),
-        (
-            "train mnist-half-keyed-ensemble-adversarial --attack-steps 3",
-            "attack_steps must be left out of ensemble-ad",
-        ),
+        ("train mnist-half-keyed-ensemble-adversarial --epsilon 0", "epsilon must be above 0 for ensemble-adv"),
+        ("train mnist-half-distilled --attack-steps 3", "attack_steps must be left out of distilled training"),
         ("train mnist-half-distilled --temperature 0", "temperature must be above 0 and at most 10000, but is 0.0"),
         ("defences prayer", "unknown defence 'prayer'; choose one of: classical, keyed, "),
         ("defences keyed kda", "kda"),

@@ -134,11 +134,11 @@ def test_no_more_than_a_thousand_validation_samples_are_attacked(asked):
 # Ensemble adversarial training
 
 
-@pytest.mark.parametrize("count", [8, 9])
+@pytest.mark.parametrize("count", [1, 2, 3, 8, 9, 11])
 def test_the_first_half_stays_and_the_second_is_attacked_within_epsilon(count):
     method = EnsembleAdversarial([network(seed) for seed in range(4)], RECIPE, False)
-    for _ in range(10):
-        inputs, targets = method.batch(Untouchable(), images(count), labels(count), 0.0)
+    for _ in range(5):
+        inputs, targets = method.batch(network(9), images(count), labels(count), 1.0)
         change = (inputs - images(count)).abs().flatten(1)
         assert torch.equal(inputs[: count // 2], images(count)[: count // 2])
         assert (change[count // 2 :].amax(1) > 0.01).all()
@@ -147,17 +147,32 @@ def test_the_first_half_stays_and_the_second_is_attacked_within_epsilon(count):
         assert torch.equal(targets, labels(count))
 
 
-def test_what_is_crafted_on_the_pool_raises_its_loss_and_leaves_no_gradient_in_it():
-    pool = [network(seed) for seed in range(4)]
+def test_a_quarter_is_crafted_on_the_pool_and_a_quarter_on_the_model_itself(asked):
+    model, pool = network(9), [network(seed) for seed in range(4)]
+    EnsembleAdversarial(pool, RECIPE, False).batch(model, images(8), labels(8), 0.15)
+    strangers, own = asked
+    assert {id(member) for member in strangers["model"].models} <= {id(member) for member in pool}
+    assert own["model"] is model
+    for call, part in ((strangers, slice(4, 6)), (own, slice(6, 8))):
+        assert torch.equal(call["images"], images(8)[part])
+        assert torch.equal(call["labels"], labels(8)[part])
+    assert strangers["epsilon"] == 0.2, "the pool stands still: it is met with the whole from the start"
+    assert (own["epsilon"], own["steps"]) == (pytest.approx(0.1), 3), "as in adversarial training"
+
+
+def test_what_is_crafted_raises_the_loss_and_leaves_no_gradient_anywhere():
+    model, pool = network(9), [network(seed) for seed in range(4)]
     method = EnsembleAdversarial(pool, RECIPE, False)
-    raised = []
+
+    def losses(inputs, part, models):
+        return [nn.functional.cross_entropy(each(inputs[part]), labels(8)[part]).item() for each in models]
+
     for _ in range(20):
-        inputs, _ = method.batch(Untouchable(), images(), labels(), 0.0)
-        rise = [nn.functional.cross_entropy(m(inputs[4:]), labels()[4:]) for m in pool]
-        clean = [nn.functional.cross_entropy(m(images()[4:]), labels()[4:]) for m in pool]
-        raised.append(any(after > before for after, before in zip(rise, clean, strict=True)))
-    assert all(raised)
-    assert all(parameter.grad is None for member in pool for parameter in member.parameters())
+        inputs, _ = method.batch(model, images(8), labels(8), 1.0)
+        for part, models in ((slice(4, 6), pool), (slice(6, 8), [model])):
+            before, after = losses(images(8), part, models), losses(inputs, part, models)
+            assert any(later > earlier for earlier, later in zip(before, after, strict=True))
+    assert all(parameter.grad is None for each in (*pool, model) for parameter in each.parameters())
     assert not any(module.training for member in pool for module in member.modules()), "they stand still"
 
 
@@ -165,28 +180,28 @@ def test_every_member_is_used_alone_and_together_in_one_step_and_in_several(aske
     pool = [network(seed) for seed in range(5)]
     method = EnsembleAdversarial(pool, RECIPE, False)
     for _ in range(100):
-        method.batch(Untouchable(), images(), labels(), 0.0)
-    together = [list(call["model"].models) for call in asked]
+        method.batch(network(9), images(), labels(), 0.0)
+    strangers = asked[::2]
+    together = [list(call["model"].models) for call in strangers]
     assert {len(each) for each in together} == {1, 3}
     assert {id(each[0]) for each in together if len(each) == 1} == {id(member) for member in pool}
     assert all(len({id(member) for member in each}) == len(each) for each in together), "nobody twice"
-    assert {(call["steps"], call["random_start"]) for call in asked} == {(1, False), (1, True), (3, True)}
-    assert {call["epsilon"] for call in asked} == {0.2}, "it does not grow: the pool stands still"
+    assert {(call["steps"], call["random_start"]) for call in strangers} == {(1, False), (1, True), (5, True)}
 
 
 def test_a_pool_of_one_or_two_is_enough(asked):
     for size in (1, 2):
         method = EnsembleAdversarial([network(seed) for seed in range(size)], RECIPE, False)
         for _ in range(20):
-            method.batch(Untouchable(), images(), labels(), 0.0)
-    assert {len(list(call["model"].models)) for call in asked} == {1, 2}
+            method.batch(network(9), images(), labels(), 0.0)
+    assert {len(list(call["model"].models)) for call in asked[::2]} == {1, 2}
 
 
 def test_torchs_generator_decides_what_is_drawn():
     method, found = EnsembleAdversarial([network(seed) for seed in range(4)], RECIPE, False), []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
-        found.append(torch.cat([method.batch(Untouchable(), images(), labels(), 0.0)[0] for _ in range(3)]))
+        found.append(torch.cat([method.batch(network(9), images(), labels(), 1.0)[0] for _ in range(3)]))
     assert torch.equal(found[0], found[1])
     assert not torch.equal(found[0], found[2])
 
