@@ -63,6 +63,7 @@ STYLE = """
   .k-several { flex-wrap: wrap; }
   .k-several figure { flex: 0 0 118px; }
   .k-grid figure { flex-basis: 172px; }
+  .k-grid img { aspect-ratio: auto; }
   .k-size { font-size: 0.875rem; opacity: 0.9; margin: 0; }
   .k-sum > span { font-size: 1.6rem; font-weight: 600; padding-top: 46px; }
   @media (max-width: 640px) { .k-sum > span { padding-top: 30px; } }

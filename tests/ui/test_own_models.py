@@ -74,7 +74,7 @@ def test_pictures_and_figures_of_a_private_key_are_those_of_the_images_as_they_c
     readings = compare(made, adversarial)
     assert torch.equal(readings[OWN].clean_view, made.image)
     assert torch.equal(readings[OWN].adversarial_view, adversarial)
-    drawn = figure(made, readings)
+    drawn = figure(made, adversarial, readings)
     assert drawn.count("<image") == 3 * len(made.columns)
     with_public_key = compare(experiment(right=KEYED, knowledge=knowledge), adversarial)
     assert not torch.equal(with_public_key[KEYED].clean_view, made.image)

@@ -1,23 +1,27 @@
 """The pages as Streamlit runs them, without a browser (tests/browser has one)."""
 
+import dataclasses
 import json
 import re
 import shutil
 import threading
 
+import pandas as pd
 import pytest
 
 from kerckhoffs import data, zoo
 from kerckhoffs.attackers import KNOWLEDGE
 from kerckhoffs.attacks import ATTACKS
+from kerckhoffs.checks import FileRefused
+from kerckhoffs.defences import DEFENCES
 from kerckhoffs.evaluation.judge import predictions
 from kerckhoffs.evaluation.metrics import wilson
 from kerckhoffs.keys import Key
-from kerckhoffs.ui import jobs
+from kerckhoffs.ui import jobs, speed
 from kerckhoffs.ui import page as frame
 from kerckhoffs.ui.controls import ACCESS, STRENGTHS
 from kerckhoffs.ui.jobs import Job
-from kerckhoffs.ui.pages import PAGES
+from kerckhoffs.ui.pages import MOVED, PAGES
 from kerckhoffs.ui.play import live
 from kerckhoffs.ui.play.experiment import Crafting
 from tests import ROOT
@@ -63,6 +67,53 @@ def test_each_error_of_a_classifier_has_its_interval():
     low, high = (100 * end for end in wilson(round(5000 * card.validation_error), 5000))
     said = table.loc[card.title, "Validation error"]
     assert said == f"{100 * card.validation_error:.2f} ({low:.2f} to {high:.2f}) %"
+
+
+def test_costs_times_and_keys_stand_beside_each_classifier():
+    app, cards = opened("defences"), zoo.models()
+    table = app.dataframe[0].value.set_index("Classifier")
+    assert len(table) == len(cards)
+    for card in cards.values():
+        row, twin = table.loc[card.title], cards[zoo.model_id(card.dataset, card.network, "classical")]
+        assert row["Clean error, %"] == 100 * card.test_error
+        cost = row["Cost, points"]
+        assert pd.isna(cost) if card is twin else cost == 100 * (card.test_error - twin.test_error)
+        assert 0 < row["ms an image, here"] < 10_000
+        assert row["Training, minutes"] == card.training["seconds"] / 60
+        assert row["Networks"] == card.entry.networks
+        bits = card.entry.entropy_bits(data.DATASETS[card.dataset].shape)
+        assert row["Key bits"] == (f"{bits:.0f}" if card.keyed else "no key")
+    assert f"lists all {len(DEFENCES)} defences that can be trained" in words(app.markdown)
+
+
+def test_each_defence_that_is_here_has_its_card():
+    app = opened("defences")
+    said = words(app.markdown)
+    here = {card.defence for card in zoo.models().values()}
+    for name, defence in DEFENCES.items():
+        assert (f"`{name}`" in said) == (name in here)
+        assert (defence.summary in said) or name not in here
+    assert app.tabs[0].label == "No defence"
+
+
+def test_a_time_is_measured_once_in_a_process_and_a_classifier_that_cannot_be_loaded_has_none(monkeypatch):
+    entry = zoo.card("mnist-table1-keyed")
+    speed._measured.clear()
+    first = speed.milliseconds(entry)
+    assert speed.known(entry)
+    monkeypatch.setattr(speed, "model", lambda name: pytest.fail("measured again"))
+    assert speed.milliseconds(entry) == first
+
+    def lost(name):
+        raise FileRefused("its key is not here")
+
+    monkeypatch.setattr(speed, "model", lost)
+    assert speed.milliseconds(dataclasses.replace(entry, sha256="")) is None
+
+
+def test_addresses_that_moved_lead_to_pages_that_are_there():
+    assert set(MOVED.values()) <= {page.name for page in PAGES}
+    assert not set(MOVED) & {page.name for page in PAGES}
 
 
 def test_every_page_in_the_folder_is_in_the_navigation():

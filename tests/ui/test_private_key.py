@@ -91,7 +91,7 @@ def taken_away(made):
     parts = []
     for image in (adversarial, *steps[:3]):
         readings = compare(made, image)
-        parts += [equation(each, "", 1.0) for each in readings.values()] + [figure(made, readings)]
+        parts += [equation(each, "", 1.0) for each in readings.values()] + [figure(made, image, readings)]
     return "\n".join([*parts, script(made)]).encode()
 
 

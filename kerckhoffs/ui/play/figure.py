@@ -4,12 +4,15 @@ import textwrap
 from collections.abc import Mapping
 from html import escape
 
+from torch import Tensor
+
 from kerckhoffs import plots
 from kerckhoffs.attackers import KNOWLEDGE
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.data import DATASETS
 from kerckhoffs.ui.models import card, title
 from kerckhoffs.ui.play.experiment import Experiment, Reading
+from kerckhoffs.ui.play.views import Shown, shown
 from kerckhoffs.zoo import NETWORKS
 
 SIDE, GAP, MARGIN = 168, 40, 10
@@ -18,11 +21,11 @@ LINE = 20
 CHARACTERS = 70  # in a line, so that it fits in a wide font too
 
 
-def figure(experiment: Experiment, readings: Mapping[str, Reading]) -> str:
+def figure(experiment: Experiment, adversarial: Tensor, readings: Mapping[str, Reading]) -> str:
     """The setting, and a row a classifier: the verdict, and image + perturbation = adversarial image."""
-    attacked = readings[experiment.crafted_on]
-    factor = plots.gain(attacked.adversarial_view - attacked.clean_view)
+    attacked, factor = readings[experiment.crafted_on], plots.gain(adversarial - experiment.image)
     parts: list[str] = []
+    drawn: list[Shown] = []
     y = 0
 
     def write(words: str, weight: str = "normal") -> None:
@@ -38,9 +41,12 @@ def figure(experiment: Experiment, readings: Mapping[str, Reading]) -> str:
         called = experiment.names[name]
         write(f"{called[0].upper()}{called[1:]}: {readings[name].verdict.outcome()}", "bold")
         write(readings[name].verdict.sentence(DATASETS[experiment.dataset].classes))
-        parts += _pictures(readings[name], factor, y + MARGIN)
+        drawn.append(shown(readings[name], factor, plots.UPSCALE))
+        parts += _pictures(drawn[-1], y + MARGIN)
         y += MARGIN + SIDE
-    write(f"Perturbation: orange brighter, blue darker, full colour is a change of {1 / factor:.3f}.")
+        write(drawn[-1].note)
+    colours = "Perturbation: orange brighter, blue darker, full colour is a change of"
+    write(f"{colours} {1 / factor:.3f}{' where nothing else is said' * any(each.note for each in drawn)}.")
     width, height = WIDTH + 2 * MARGIN, y + 2 * MARGIN
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-{MARGIN} 0 {width} {height}" width="{width}" '
@@ -73,16 +79,10 @@ def _networks(experiment: Experiment) -> list[str]:
     return [f"{experiment.names[name]}: {title(card(name))}" for name in experiment.columns]
 
 
-def _pictures(reading: Reading, factor: float, y: float) -> list[str]:
+def _pictures(pictures: Shown, y: float) -> list[str]:
     """Image + perturbation = adversarial image, as the classifier sees them."""
-    delta = reading.adversarial_view - reading.clean_view
-    pictures = (
-        plots.picture(reading.clean_view[0]),
-        plots.signed(delta[0], factor),
-        plots.picture(reading.adversarial_view[0]),
-    )
     parts = [_text(column * (SIDE + GAP) - GAP / 2 - 6, y + SIDE / 2, "+="[column - 1], "bold") for column in (1, 2)]
-    for column, picture in enumerate(pictures):
+    for column, picture in enumerate((pictures.clean, pictures.perturbation, pictures.adversarial)):
         x = column * (SIDE + GAP)
         parts.append(f'<image x="{x}" y="{y}" width="{SIDE}" height="{SIDE}" href="{plots.data_uri(picture)}"/>')
     return parts

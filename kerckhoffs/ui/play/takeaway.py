@@ -31,7 +31,7 @@ def takeaway(experiment: Experiment, example: Example) -> None:
             "image/png",
         ),
         ("Array, float32 (.npy)", lambda: _array(image), f"{name}.npy", "application/octet-stream"),
-        ("Figure (.svg)", lambda: figure(experiment, example.readings), f"{name}.svg", "image/svg+xml"),
+        ("Figure (.svg)", lambda: figure(experiment, example.image, example.readings), f"{name}.svg", "image/svg+xml"),
         ("Experiment (.py)", lambda: program, f"{name}.py", "text/x-python"),
     )
     with st.container(horizontal=True, gap="small"):

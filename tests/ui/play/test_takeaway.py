@@ -78,7 +78,7 @@ def test_the_program_runs_on_its_own(tmp_path):
 
 def figure_of(made):
     """The figure of an experiment whose attack left the image as it was, and its texts."""
-    root = ElementTree.fromstring(figure(made, compare(made, made.image)))
+    root = ElementTree.fromstring(figure(made, made.image, compare(made, made.image)))
     return root, list(root.iter(f"{SVG}text"))
 
 
@@ -138,7 +138,8 @@ def test_the_page_offers_the_files_and_says_what_rounding_does():
 def test_nothing_that_is_taken_away_holds_the_key():
     made = experiment(knowledge="white-box")
     key = Key.load(zoo.shipped_folder() / "mnist-table1-keyed.key.json", public=True)
-    for text in (script(made), figure(made, compare(made, craft(made)(None)))):
+    adversarial = craft(made)(None)
+    for text in (script(made), figure(made, adversarial, compare(made, adversarial))):
         assert key.fingerprint not in text
         assert repr(float(key.values[0]))[:10] not in text
         assert str(key.permutation()[:6].tolist())[1:-1] not in text
