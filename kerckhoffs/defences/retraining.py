@@ -55,7 +55,7 @@ RETRAININGS: dict[str, Retraining] = {
             "ensemble-trained",
             "Half of each batch are clean, a quarter crafted on other networks, which stand still, and a quarter on "
             "the network itself: made against examples that are carried over from strangers.",
-            "Training takes up to twice the time, and the other networks.",
+            "Training takes two to three times the time, and that of the other networks.",
             "An attacker who trains a twin in the same way, with networks of their own; and any white-box attack.",
             "half on clean images, half on examples crafted on a pool of other, frozen networks and on itself",
             "Tramèr et al. 2018, section 3.3",

@@ -8,6 +8,7 @@ import streamlit as st
 
 from kerckhoffs.attacks import ATTACKS, Attack
 from kerckhoffs.data import DATASETS
+from kerckhoffs.defences import Defence
 from kerckhoffs.evaluation import experiments
 from kerckhoffs.evaluation.examples import Samples
 from kerckhoffs.evaluation.experiments import TARGETS, UPLOADED, Experiment
@@ -15,7 +16,7 @@ from kerckhoffs.plots.runs import BUDGETS
 from kerckhoffs.ui import controls
 from kerckhoffs.ui.batch.estimate import check_size
 from kerckhoffs.ui.batch.zip import uploaded
-from kerckhoffs.ui.models import cards, pair, sets, title
+from kerckhoffs.ui.models import listed, pair, sets, title
 from kerckhoffs.ui.page import panel
 
 MAX_SEEDS = 10
@@ -97,7 +98,7 @@ def _models() -> tuple[str, list[str], list[str]]:
         **KEPT,
     )
     assert dataset is not None
-    every = {name: card for name, card in cards().items() if card.dataset == dataset}
+    every = {card.id: card for card in listed(dataset)}
     classical, keyed = pair(dataset, next(iter(every.values())).network)
 
     def called(name: str) -> str:
@@ -122,16 +123,19 @@ def _models() -> tuple[str, list[str], list[str]]:
         **MANY,
     )
     for defence in dict.fromkeys(every[name].entry for name in crafted_on):
-        st.caption(KNOWS["surrogate" if defence.by_attacker else "keyed" if defence.keyed else "classical"])
+        st.caption(f"Crafted on **{defence.name}**: {_knows(defence)}")
     return dataset, crafted_on, evaluated_on
 
 
-KNOWS = {
-    "classical": "Crafted on **classical**: the attacker has no key, only an undefended twin (the paper's case).",
-    "surrogate": "Crafted on a **surrogate**: the attacker trained it with a key of their own.",
-    "keyed": "Crafted on **keyed**: attacks that read gradients know the key; those that read scores or labels only "
-    "ask the model.",
-}
+def _knows(defence: Defence) -> str:
+    """What an attacker knows who crafts on it."""
+    if defence.by_attacker:
+        return "the attacker trained it with a key of their own."
+    if defence.keyed:
+        return "attacks that read gradients know the key; those that read scores or labels only ask the model."
+    if defence.id == "classical":
+        return "the attacker has no key, only an undefended twin (the paper's case)."
+    return "it has no key; attacks that read gradients know its weights, those that read answers only ask."
 
 
 def _attacks() -> Attacks:
