@@ -10,8 +10,9 @@ by + between them. What is done is kept, so a second call does only what is miss
 """
 
 import argparse
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -33,8 +34,10 @@ HEADING = """# The defences under attack
 
 Made by `python -m benchmarks.defences`, which says what each question is. Percent with 95 % intervals, of the first
 1000 test samples but where the column says otherwise. The rows are in the files of the questions, all columns of the
-summary in summary.csv.
+summary in summary.csv. models.json has the cards of the models that do not ship, with the command that made each.
 """
+FOLDERS = ("attackers", "measured", "wider")
+"""Of the models that do not ship: what an attacker trained, and what was trained to be measured."""
 ALL = ":perturb_all=true"
 WHERE = "where it is evaluated"  # crafted on each of the evaluated models itself
 
@@ -200,8 +203,15 @@ def read(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype={name: kind for name, kind in COLUMNS.items() if name in KEPT})
 
 
-def report(out: Path) -> None:
-    """Write summary.csv, a line for each attack and pair of models of what is answered, and README.md."""
+def report(out: Path, folder: Path) -> None:
+    """Write summary.csv, a line for each attack and pair of models of what is answered, README.md, and models.json.
+
+    Args:
+        folder: that of the folders of models that do not ship.
+    """
+    cards = {name: zoo.models(folder / name) for name in FOLDERS if (folder / name / zoo.MANIFEST).exists()}
+    written = {f"{name}/{id_}": asdict(card) for name, found in cards.items() for id_, card in found.items()}
+    (out / "models.json").write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
     answered = {name: read(path) for name in QUESTIONS if (path := out / f"{name}.csv.gz").exists()}
     found = flags.raised(pd.concat(answered.values(), ignore_index=True))
     counted = {name: flags.marked(summaries.summarise(rows), found) for name, rows in answered.items()}
@@ -234,7 +244,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen.out.mkdir(parents=True, exist_ok=True)
     models = Models(chosen.models)
     if chosen.report:
-        report(chosen.out)
+        report(chosen.out, chosen.models)
         return
     for name in chosen.questions or QUESTIONS:
         ask(name, chosen.out, models)
