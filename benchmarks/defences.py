@@ -5,7 +5,7 @@
 
 A question is a few attacks crafted on a few models and shown to others, always the first 1000 test samples, untargeted.
 Every example counts, also one that fails where it was crafted (perturb_all). Models are named by their id; those that
-do not ship by `folder/id`, from a folder below --models (README.md there has the commands); several that are averaged
+do not ship by `folder/id`, from a folder below --models (results/defences/models.json has the commands); several that are averaged
 by + between them. What is done is kept, so a second call does only what is missing.
 """
 
