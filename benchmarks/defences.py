@@ -112,30 +112,31 @@ QUESTIONS: dict[str, Question] = {
     "carried_alike": Question(carried(0.2), (*ALIKE_ADVERSARIAL, *ALIKE_ENSEMBLES), (*ENSEMBLES, *ADVERSARIAL)),
     "carried_alike_wider": Question(carried(0.3), ALIKE_ENSEMBLES, ENSEMBLES),
     "white_box": Question((*strong(0.1), *strong(0.2), *strong(0.3)), (WHERE,), ADVERSARIAL),
-    "white_box_wider": Question((steps(0.2, 2), *strong(0.3)), (WHERE,), WIDER),
+    "white_box_wider": Question((one_step(0.3), steps(0.3, 2), "apgd:epsilon=0.3"), (WHERE,), WIDER),
     "white_box_others": Question(
-        (one_step(0.1), one_step(0.2), steps(0.1, 2), steps(0.2, 2)), (WHERE,), (TWIN, *OTHERS, *ENSEMBLES)
+        (one_step(0.1), one_step(0.2), steps(0.1, 2), steps(0.2, 2)), (WHERE,), (TWIN, *OTHERS, *ENSEMBLES), 300
     ),
-    "white_box_noise": Question((one_step(0.1), one_step(0.2), steps(0.1), steps(0.2)), (WHERE,), (NOISE,), 200),
-    "black_box": Question(("square:epsilon=0.2:max_queries=1000",), (WHERE,), ADVERSARIAL, 300),
-    "behind_each": Question((steps(0.1, 2), steps(0.2, 2), "apgd:epsilon=0.2"), (WHERE,), BEHIND),
+    "white_box_noise": Question((one_step(0.1), one_step(0.2), steps(0.1), steps(0.2)), (WHERE,), (NOISE,), 100),
+    "black_box": Question(("square:epsilon=0.2:max_queries=1000",), (WHERE,), ADVERSARIAL, 200),
+    "behind_each": Question((steps(0.2, 2), "apgd:epsilon=0.2"), (WHERE,), BEHIND, 500),
     "many_networks": Question(
         tuple(each for epsilon in (0.1, 0.2, 0.3) for each in (*carried(epsilon), low(epsilon))),
         ("mnist-half-classical", "mnist-half-surrogate"),
         HALF,
+        500,
     ),
     "many_networks_white_box": Question(
         tuple(each for epsilon in (0.1, 0.2) for each in (one_step(epsilon), low(epsilon), steps(epsilon))),
         (WHERE,),
         HALF,
-        300,
+        200,
     ),
     "distilled": Question(
         tuple(f"{name}:epsilon=0.3:arithmetic={how}{ALL}" for name in ("fgsm", "pgd") for how in ("float32", "exact")),
         (WHERE,),
         (TWIN, f"{TABLE1}-distilled"),
     ),
-    "distilled_cw": Question(("cw_l2",), (WHERE,), (TWIN, f"{TABLE1}-distilled"), 200),
+    "distilled_cw": Question(("cw_l2",), (WHERE,), (TWIN, f"{TABLE1}-distilled"), 100),
 }
 
 

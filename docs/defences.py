@@ -172,35 +172,35 @@ SECTIONS: dict[str, tuple[str, Callable[[], str]]] = {
         lambda: measured(("white_box",), ("epsilon", "attack")),
     ),
     "White box: the others": (
-        "FGSM, and PGD of 40 steps with two restarts; with noise 200 samples, one start, and gradients of the mean "
-        "over draws.",
+        "FGSM, and PGD of 40 steps with two restarts, 300 samples; with noise 100 samples, one start, and gradients "
+        "of the mean over draws.",
         lambda: measured(("white_box_others", "white_box_noise"), ("epsilon", "attack")),
     ),
     "Trained at 0.3": (
-        "The same training at epsilon 0.3; the one behind the permutation with half the filters, PGD of 3 steps and 6 "
+        "The same training at epsilon 0.3; the one behind the permutation with half the filters, PGD of 3 steps and 4 "
         "epochs. White box. These two do not ship.",
         lambda: measured(("white_box_wider",), ("epsilon", "attack")),
     ),
     "Black box": (
-        "Square, 1000 queries an image, 300 samples.",
+        "Square, 1000 queries an image, 200 samples.",
         lambda: measured(("black_box",), ("epsilon", "attack")),
     ),
     "Adversarial training behind each transform": (
-        "Table 1 with half the filters, the same recipe and budget for all: PGD of 3 steps at 0.2, 6 epochs. White "
-        "box. KDA's channels are the last three, without the scaling to unit length. These do not ship.",
+        "Table 1 with half the filters, the same recipe and budget for all: PGD of 3 steps at 0.2, 3 epochs. White "
+        "box, 500 samples. KDA's channels are the last three, without the scaling to unit length. These do not ship.",
         lambda: measured(("behind_each",), ("epsilon", "attack")),
     ),
     "Many networks, attacked from outside": (
-        "Table 1 with half the filters in every network. Low-frequency PGD passes KDA's keyed quarters unchanged.",
+        "Table 1 with half the filters in every network, 500 samples. Low-frequency PGD passes KDA's keyed quarters unchanged.",
         lambda: measured(("many_networks",), ("epsilon", "crafted on", "attack")),
     ),
     "Many networks, attacked themselves": (
-        "300 samples, with all keys known.",
+        "200 samples, with all keys known.",
         lambda: measured(("many_networks_white_box",), ("epsilon", "attack")),
     ),
     "Distillation": (
         "At temperature 100. FGSM and PGD at epsilon 0.3 along the gradient as float32 has it, and along its exact "
-        "direction; Carlini and Wagner's l2 attack on 200 samples, whose success is the point.",
+        "direction; Carlini and Wagner's l2 attack on 100 samples, whose success is the point.",
         lambda: measured(("distilled", "distilled_cw"), ("attack", "arithmetic")),
     ),
 }
