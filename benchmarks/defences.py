@@ -3,10 +3,10 @@
     python -m benchmarks.defences white_box carried ... --out results/defences
     python -m benchmarks.defences --report --out results/defences
 
-A question is a few attacks crafted on a few models and shown to others, always the first 1000 test samples, untargeted.
+A question is a few attacks crafted on a few models and shown to others, always the first test samples, untargeted.
 Every example counts, also one that fails where it was crafted (perturb_all). Models are named by their id; those that
-do not ship by `folder/id`, from a folder below --models (results/defences/models.json has the commands); several that are averaged
-by + between them. What is done is kept, so a second call does only what is missing.
+do not ship by `folder/id`, from a folder below --models (results/defences/models.json has the commands); several that
+are averaged by + between them. What is done is kept, so a second call does only what is missing.
 """
 
 import argparse

@@ -191,7 +191,8 @@ SECTIONS: dict[str, tuple[str, Callable[[], str]]] = {
         lambda: measured(("behind_each",), ("epsilon", "attack")),
     ),
     "Many networks, attacked from outside": (
-        "Table 1 with half the filters in every network, 500 samples. Low-frequency PGD passes KDA's keyed quarters unchanged.",
+        "Table 1 with half the filters in every network, 500 samples. Low-frequency PGD passes KDA's keyed quarters "
+        "unchanged.",
         lambda: measured(("many_networks",), ("epsilon", "crafted on", "attack")),
     ),
     "Many networks, attacked themselves": (
