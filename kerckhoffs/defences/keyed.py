@@ -48,7 +48,7 @@ def _behind(transform: Transform) -> Defence:
         "Where its first layer can absorb it, the network learns what it would learn without: the key costs nothing "
         "and adds nothing."
         if transform.absorbable
-        else "No convolution can undo it, so the network learns something else, and reads worse."
+        else "No convolution can undo it, so the network has to learn something else."
     )
     return Defence(
         id=transform.id,
