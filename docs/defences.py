@@ -172,7 +172,7 @@ SECTIONS: dict[str, tuple[str, Callable[[], str]]] = {
         lambda: measured(("white_box",), ("epsilon", "attack")),
     ),
     "White box: the others": (
-        "FGSM, and PGD of 40 steps with two restarts, 300 samples; with noise 100 samples, one start, and gradients "
+        "FGSM, and PGD of 40 steps with two restarts, 200 samples; with noise 100 samples, one start, and gradients "
         "of the mean over draws.",
         lambda: measured(("white_box_others", "white_box_noise"), ("epsilon", "attack")),
     ),
@@ -187,7 +187,7 @@ SECTIONS: dict[str, tuple[str, Callable[[], str]]] = {
     ),
     "Adversarial training behind each transform": (
         "Table 1 with half the filters, the same recipe and budget for all: PGD of 3 steps at 0.2, 3 epochs. White "
-        "box, 500 samples. KDA's channels are the last three, without the scaling to unit length. These do not ship.",
+        "box, 500 samples. Two of KDA's three quarters are the last, without the scaling to unit length. These do not ship.",
         lambda: measured(("behind_each",), ("epsilon", "attack")),
     ),
     "Many networks, attacked from outside": (
