@@ -187,7 +187,8 @@ SECTIONS: dict[str, tuple[str, Callable[[], str]]] = {
     ),
     "Adversarial training behind each transform": (
         "Table 1 with half the filters, the same recipe and budget for all: PGD of 3 steps at 0.2, 3 epochs. White "
-        "box, 500 samples. Two of KDA's three quarters are the last, without the scaling to unit length. These do not ship.",
+        "box, 500 samples. The last two are of KDA's three quarters, without the scaling to unit length. These do not "
+        "ship.",
         lambda: measured(("behind_each",), ("epsilon", "attack")),
     ),
     "Many networks, attacked from outside": (
