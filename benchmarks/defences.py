@@ -36,7 +36,7 @@ Made by `python -m benchmarks.defences`, which says what each question is. Perce
 1000 test samples but where the column says otherwise. The rows are in the files of the questions, all columns of the
 summary in summary.csv. models.json has the cards of the models that do not ship, with the command that made each.
 """
-FOLDERS = ("attackers", "measured", "wider")
+FOLDERS = ("attackers", "measured")
 """Of the models that do not ship: what an attacker trained, and what was trained to be measured."""
 ALL = ":perturb_all=true"
 WHERE = "where it is evaluated"  # crafted on each of the evaluated models itself
@@ -53,15 +53,15 @@ NOISE = f"{TABLE1}-noise"  # eight looks at an image
 SHIPPED = (TWIN, *OTHERS, NOISE, *ENSEMBLES, *ADVERSARIAL)
 """All of one network; the first is what the paper's attacker crafts on."""
 
-WIDER = ("measured/mnist-table1-adversarial", "wider/mnist-half-keyed-adversarial")  # trained at 0.3
+WIDER = ("measured/mnist-table1-adversarial",)  # trained at 0.3
 ALIKE_ADVERSARIAL = (f"{TABLE1}-adversarial", "attackers/mnist-half-keyed-adversarial")
 ALIKE_ENSEMBLES = ("attackers/mnist-table1-ensemble-adversarial", "attackers/mnist-table1-keyed-ensemble-adversarial")
 """Attackers without the key who know how the defence was trained: networks, pools and keys of their own. The first one
 ships: to the keyed classifier a twin without a key, which began with the same weights; to itself a white box."""
 
-STRUCTURES = ("keyed", "shuffle-4", "dct-high", "dct-horizontal", "dct-diagonal")
+STRUCTURES = ("keyed", "shuffle-4", "dct-high", "dct-horizontal")
 BEHIND = tuple(f"measured/mnist-half-{name}adversarial" for name in ("", *(f"{each}-" for each in STRUCTURES)))
-"""Trained in the same way with the same budget, without a key and behind each transform; the last two are KDA's."""
+"""Trained in the same way with the same budget, without a key and behind each transform; the last one is a channel of KDA."""
 
 HALF = tuple(f"mnist-half-{name}" for name in ("classical", "keyed", "kda", "voting"))
 

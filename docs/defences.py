@@ -177,8 +177,7 @@ SECTIONS: dict[str, tuple[str, Callable[[], str]]] = {
         lambda: measured(("white_box_others", "white_box_noise"), ("epsilon", "attack")),
     ),
     "Trained at 0.3": (
-        "The same training at epsilon 0.3; the one behind the permutation with half the filters, PGD of 3 steps and 4 "
-        "epochs. White box. These two do not ship.",
+        "Without a key, the same training at epsilon 0.3. White box. It does not ship.",
         lambda: measured(("white_box_wider",), ("epsilon", "attack")),
     ),
     "Black box": (
@@ -187,8 +186,7 @@ SECTIONS: dict[str, tuple[str, Callable[[], str]]] = {
     ),
     "Adversarial training behind each transform": (
         "Table 1 with half the filters, the same recipe and budget for all: PGD of 3 steps at 0.2, 3 epochs. White "
-        "box, 500 samples. The last two are of KDA's three quarters, without the scaling to unit length. These do not "
-        "ship.",
+        "box, 500 samples. The last one is a channel of KDA, without the scaling to unit length. These do not ship.",
         lambda: measured(("behind_each",), ("epsilon", "attack")),
     ),
     "Many networks, attacked from outside": (
