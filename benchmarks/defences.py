@@ -61,7 +61,7 @@ ships: to the keyed classifier a twin without a key, which began with the same w
 
 STRUCTURES = ("keyed", "shuffle-4", "dct-high", "dct-horizontal")
 BEHIND = tuple(f"measured/mnist-half-{name}adversarial" for name in ("", *(f"{each}-" for each in STRUCTURES)))
-"""Trained in the same way with the same budget, without a key and behind each transform; the last one is a channel of KDA."""
+"""Trained in the same way with the same budget, without a key and behind each transform; the last is a KDA channel."""
 
 HALF = tuple(f"mnist-half-{name}" for name in ("classical", "keyed", "kda", "voting"))
 
