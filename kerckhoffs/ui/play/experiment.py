@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import torch
@@ -78,7 +78,8 @@ class Experiment:
     @cached_property
     def before(self) -> dict[str, Tensor]:
         """What each column says of the clean image, the probabilities of the classes (K,)."""
-        return {name: predict(model(name), self.image)[0] for name in self.columns}
+        of_image = self.dataset, self.source, self.value
+        return {name: _clean(name, card(name).sha256, *of_image) for name in self.columns}
 
 
 # What the page opens on: an attack that flips the classical classifier (a test holds that).
@@ -107,6 +108,12 @@ def picture(dataset: str, source: str, value: str) -> Tensor:
     if source == "upload":
         return pixels.decode(value, shape)
     return samples(dataset)[0][int(value)][None]
+
+
+@lru_cache(maxsize=256)
+def _clean(model_id: str, sha256: str, dataset: str, source: str, value: str) -> Tensor:
+    """What a model says of a clean image, (K,): the same for all attacks and options."""
+    return predict(model(model_id), picture(dataset, source, value))[0]
 
 
 class Crafting:
