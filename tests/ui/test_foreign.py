@@ -245,7 +245,7 @@ def test_what_a_card_says_is_a_cell_that_is_no_link_and_no_formula(ours):
     for text in SEEDS[::2]:
         own_manifest(hostile_card(text))
         app = opened("defences")
-        cell = app.dataframe[0].value["Made by"].iloc[-1]
+        [cell] = app.dataframe[0].value.set_index("Classifier")["Made by"][[f"{zoo.card(CLASSICAL).title}, yours"]]
         assert cell in (foreign.visible(text), f"'{foreign.visible(text)}")
         assert not tables.FORMULA.match(cell)
         assert active_on(app, ours) == []
