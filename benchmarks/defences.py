@@ -114,7 +114,7 @@ QUESTIONS: dict[str, Question] = {
     "white_box": Question((*strong(0.1), *strong(0.2), *strong(0.3)), (WHERE,), ADVERSARIAL),
     "white_box_wider": Question((one_step(0.3), steps(0.3, 2), "apgd:epsilon=0.3"), (WHERE,), WIDER),
     "white_box_others": Question(
-        (one_step(0.1), one_step(0.2), steps(0.1, 2), steps(0.2, 2)), (WHERE,), (TWIN, *OTHERS, *ENSEMBLES), 200
+        (one_step(0.1), one_step(0.2), steps(0.1, 2), steps(0.2, 2)), (WHERE,), (TWIN, *OTHERS, *ENSEMBLES), 100
     ),
     "white_box_noise": Question((one_step(0.1), one_step(0.2), steps(0.1), steps(0.2)), (WHERE,), (NOISE,), 100),
     "black_box": Question(("square:epsilon=0.2:max_queries=1000",), (WHERE,), ADVERSARIAL, 200),

@@ -172,7 +172,7 @@ SECTIONS: dict[str, tuple[str, Callable[[], str]]] = {
         lambda: measured(("white_box",), ("epsilon", "attack")),
     ),
     "White box: the others": (
-        "FGSM, and PGD of 40 steps with two restarts, 200 samples; with noise 100 samples, one start, and gradients "
+        "100 samples. FGSM, and PGD of 40 steps with two restarts; with noise one start, and gradients "
         "of the mean over draws.",
         lambda: measured(("white_box_others", "white_box_noise"), ("epsilon", "attack")),
     ),
