@@ -56,7 +56,8 @@ RETRAININGS: dict[str, Retraining] = {
             "Half of each batch are clean, a quarter crafted on other networks, which stand still, and a quarter on "
             "the network itself: made against examples that are carried over from strangers.",
             "Training takes two to three times the time, and that of the other networks.",
-            "An attacker who trains a twin in the same way, with networks of their own; and any white-box attack.",
+            "Trained on strangers' examples alone it stays open to white-box attacks (Tramèr et al. 2018); what it "
+            "withstands of these it owes to the examples on itself.",
             "half on clean images, half on examples crafted on a pool of other, frozen networks and on itself",
             "Tramèr et al. 2018, section 3.3",
         ),
