@@ -235,7 +235,7 @@ def test_options_that_are_left_out_come_from_the_recipe_of_the_model(model, monk
         asked.update(model=(dataset, network, defence), keys=len(keys), recipe=recipe)
         raise KeyboardInterrupt
 
-    dataset, network, defence = model.rsplit("-", 2)
+    dataset, network, defence = zoo.parse(model)
     expected = {"model": (dataset, network, defence), "keys": 0 if defence == "classical" else 1}
     monkeypatch.setattr(train, "fit", remember)
     cli.main(["train", model])

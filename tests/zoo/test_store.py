@@ -538,10 +538,10 @@ def test_the_eight_models_of_the_paper_and_four_surrogates_are_shipped(shipped):
 
 
 def test_no_two_shipped_models_share_a_key(shipped):
-    keyed = [entry for entry in shipped.values() if entry.defence in ("keyed", "surrogate")]
-    assert all(entry.keyed for entry in keyed)
-    assert len(keyed) == 8
-    assert len({key for entry in keyed for key in entry.keys}) == len(keyed), "an attacker makes up a key of their own"
+    keyed = [entry for entry in shipped.values() if entry.entry.keyed]
+    assert len(keyed) > 8
+    found = [key for entry in keyed for key in entry.keys]
+    assert len(set(found)) == len(found) >= len(keyed), "an attacker makes up a key of their own"
 
 
 @pytest.mark.parametrize("model_id", SHIPPED + SURROGATES)

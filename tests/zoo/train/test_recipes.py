@@ -87,7 +87,7 @@ def test_every_model_has_a_recipe_that_is_one_for_its_training():
 def test_a_recipe_says_what_its_training_needs(dataset):
     assert recipe_for(dataset, "table1", "keyed-distilled").temperature == 100
     for defence in ("adversarial", "shuffle-4-adversarial", "keyed-ensemble-adversarial"):
-        recipe = recipe_for(dataset, "table1", defence)
+        recipe = recipe_for(dataset, "half", defence)
         assert recipe.attack_steps > 1
         assert recipe.epsilon >= 0.1
         assert {recipe.rotate, recipe.shift, recipe.scale, recipe.flip} == {0}
