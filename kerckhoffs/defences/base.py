@@ -4,6 +4,7 @@ A defended classifier is an nn.Module from images (N, C, H, W) in [0, 1] to logi
 several, and what stands before them; its weights are those of the networks, and a key is none of them.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -63,6 +64,11 @@ class DefendedClassifier(nn.Module):
                 f"this classifier takes images of shape (N, {needed}), but was given {tuple(images.shape)}"
             )
         return self.combine(self.members(images))
+
+
+def mean_soft_output(logits: tuple[Tensor, ...]) -> Tensor:
+    """log((1 / J) sum_j softmax(Z_j)), (N, K): the logarithm of the mean of the soft outputs."""
+    return torch.stack([each.log_softmax(1) for each in logits]).logsumexp(0) - math.log(len(logits))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.defences.base import Defence, DefendedClassifier
+from kerckhoffs.defences.base import Defence, DefendedClassifier, mean_soft_output
 from kerckhoffs.keys import MASTER_LENGTH, SECRET_BYTES, Key
 from kerckhoffs.transforms import TRANSFORMS, Shape, check_key_length, make
 from kerckhoffs.transforms.blocks import BLOCKS, BYPASS, PUBLISHED
@@ -56,8 +56,8 @@ class EnsembleClassifier(DefendedClassifier):
         return tuple(network(seen) for network, seen in zip(networks, self.views(images), strict=True))
 
     def combine(self, logits: tuple[Tensor, ...]) -> Tensor:
-        """log((1 / J) sum_j softmax(Z_j)): the logarithm of the mean of the soft outputs."""
-        return torch.stack([each.log_softmax(1) for each in logits]).logsumexp(0) - math.log(len(logits))
+        """The logarithm of the mean of the soft outputs."""
+        return mean_soft_output(logits)
 
 
 class VotingClassifier(EnsembleClassifier):

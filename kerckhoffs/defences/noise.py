@@ -5,14 +5,13 @@ outputs over draws (Cohen, Rosenfeld and Kolter 2019 count votes instead), and i
 it is an attack with EOT (Athalye, Engstrom, Ilyas and Kwok 2018).
 """
 
-import math
 import secrets
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.defences.base import Defence, DefendedClassifier
+from kerckhoffs.defences.base import Defence, DefendedClassifier, mean_soft_output
 from kerckhoffs.keys import Key
 from kerckhoffs.transforms import Shape
 
@@ -63,7 +62,7 @@ class NoisyClassifier(DefendedClassifier):
 
     def combine(self, logits: tuple[Tensor, ...]) -> Tensor:
         """The logarithm of the mean of the soft outputs."""
-        return torch.stack([each.log_softmax(1) for each in logits]).logsumexp(0) - math.log(len(logits))
+        return mean_soft_output(logits)
 
 
 def _noisy(network: Callable[[], nn.Module], shape: Shape, keys: tuple[Key, ...]) -> NoisyClassifier:
