@@ -11,7 +11,7 @@ misreads. An attack changes neither its inputs nor the model nor its mode nor an
 numbers takes `generator`, one that uses other images takes `training`. It is entered through `public`: in float32.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from kerckhoffs.attacks.logits import fooled, read
+from kerckhoffs.attacks.oracle import Oracle, unwanted
 from kerckhoffs.checks import check_choice, check_images, check_labels, plain
 
 
@@ -34,6 +35,9 @@ class Step:
         best: what the attack would return now, (N, C, H, W).
         no_start: where an attack that walks from an adversarial point has none so far, (N,) bool; None if the attack
             needs none. Such an image has not been attacked: that it stays as it was says nothing about the model.
+        queries: images that were shown to the model so far for each image, the clean one included, (N,) int64; None
+            if the attack does not ask through an `Oracle`. With `best`, success and distance against queries.
+        bad_queries: how many of these the model did not answer as the attack wants, (N,) int64; see oracle.py.
     """
 
     done: int
@@ -41,6 +45,8 @@ class Step:
     current: Tensor
     best: Tensor
     no_start: Tensor | None = None
+    queries: Tensor | None = None
+    bad_queries: Tensor | None = None
 
 
 OnStep = Callable[[Step], bool | None]
@@ -89,6 +95,9 @@ class Option:
 
 EPSILON = Option("epsilon", float, 0.3, "The largest change of a pixel.")
 PERTURB_ALL = Option("perturb_all", bool, False, "Return failed examples too, as the paper's table counts.")
+MAX_BAD_QUERIES = Option(
+    "max_bad_queries", int, 0, "Of these, at most so many that do not fool the model; 0: no limit.", high=1_000_000
+)
 
 
 @dataclass(frozen=True)
@@ -98,7 +107,7 @@ class Attack:
     Args:
         kind: "budget" (as wrong as possible within a size), "minimal" (the smallest that fools) or "universal"
             (one perturbation for every image, fitted beforehand).
-        access: what the attack reads from the model: "gradients", "scores" or "labels".
+        access: what the attack reads from the model: "gradients", "scores", "labels" or "nothing".
         targeted: whether it can aim at a class.
         random: whether it draws random numbers, and so takes a generator.
         training: whether it takes labelled images that the attacker has.
@@ -110,7 +119,7 @@ class Attack:
     name: str
     norm: Literal["l0", "l2", "linf"]
     kind: Literal["budget", "minimal", "universal"]
-    access: Literal["gradients", "scores", "labels"]
+    access: Literal["gradients", "scores", "labels", "nothing"]
     targeted: bool
     options: tuple[Option, ...]
     source: str
@@ -118,6 +127,10 @@ class Attack:
     function: Callable[..., Tensor]
     random: bool = False
     training: bool = False
+
+    def content_with(self, reads: Collection[str]) -> bool:
+        """Whether the attack reads no more of the model than this."""
+        return self.access == "nothing" or self.access in reads
 
     def check_options(self, **options: Any) -> dict[str, Any]:
         """Refuse an option that the attack does not have, a value out of its range, or one that would count nothing.
@@ -218,6 +231,8 @@ class Pursuit:
                 f"labels must be below {logits.shape[1]}, the number of classes, but one is {int(labels.max())}"
             )
         already = fooled(logits, labels, targeted, confidence)
+        self._model, self._targeted = model, targeted
+        self._oracle: Oracle | None = None
         self._on_step = on_step
         self._perturb_all = perturb_all
         self.open = (~already | perturb_all).nonzero().squeeze(1)  # (M,)
@@ -230,6 +245,28 @@ class Pursuit:
 
     def __len__(self) -> int:
         return len(self.open)
+
+    def oracle(
+        self, access: Literal["scores", "labels"], max_queries: int | None, max_bad_queries: int | None = None
+    ) -> Oracle:
+        """The model behind a counter of what the open images ask, the clean look included; `report` tells it.
+
+        Args:
+            max_queries, max_bad_queries: for each image; None or 0 for no limit.
+        """
+        bad = unwanted(self.logits, self.labels, self._targeted)
+        self._oracle = Oracle(
+            self._model,
+            access,
+            len(self),
+            max_queries,
+            spent=1,
+            aims=self.labels,
+            targeted=self._targeted,
+            max_bad_queries=max_bad_queries,
+            bad=bad,
+        )
+        return self._oracle
 
     def keep(self, examples: Tensor, success: Tensor, size: Tensor | None = None, rows: Tensor | None = None) -> None:
         """Keep the successful examples that are smaller than the best so far; without sizes, all successful ones.
@@ -273,7 +310,15 @@ class Pursuit:
         current[self.open] = self._trial
         if no_start is not None:
             no_start = torch.zeros_like(current[:, 0, 0, 0], dtype=torch.bool).index_put((self.open,), no_start)
-        return bool(self._on_step(Step(done, total, current, self.result(), no_start)))
+        return bool(self._on_step(Step(done, total, current, self.result(), no_start, *self._asked())))
+
+    def _asked(self) -> tuple[Tensor | None, Tensor | None]:
+        """The queries and the bad queries of all images, (N,) each; those that are not open had one good one."""
+        if self._oracle is None:
+            return None, None
+        queries = torch.ones(len(self._all), dtype=torch.int64, device=self.open.device)
+        asked, bad = (each.to(self.open.device) for each in (self._oracle.queries, self._oracle.bad_queries))
+        return queries.index_put((self.open,), asked), torch.zeros_like(queries).index_put((self.open,), bad)
 
     def result(self) -> Tensor:
         """The best example of each of the N images, (N, C, H, W); unchanged where there is none."""

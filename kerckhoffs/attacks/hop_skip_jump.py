@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from kerckhoffs.attacks.base import Attack, OnStep, Option, Pursuit, check_training, generator_for
+from kerckhoffs.attacks.base import MAX_BAD_QUERIES, Attack, OnStep, Option, Pursuit, check_training, generator_for
 from kerckhoffs.attacks.logits import CHUNK
 from kerckhoffs.attacks.oracle import Oracle
 from kerckhoffs.attacks.public import public
@@ -36,6 +36,7 @@ def hop_skip_jump(
     *,
     targeted: bool = False,
     max_queries: int = 10_000,
+    max_bad_queries: int = 0,
     initial_probes: int = 100,
     generator: torch.Generator | None = None,
     training: tuple[Tensor, Tensor] | None = None,
@@ -54,6 +55,7 @@ def hop_skip_jump(
         targeted: aim at `labels` instead of away from them. Works where noise of some grain, or one of the training
             images, is read as the target.
         max_queries: images shown to the model for each image, the clean one included; >= 1.
+        max_bad_queries: how many of these may leave the model unfooled, the clean one included; 0 for any number.
         initial_probes: the unit vectors of the first round; >= 1.
         generator: where noise and unit vectors are drawn from; left out, one with seed 0.
         training: images (T, C, H, W) and labels (T,) to start from where noise gives no start, the nearest of a wanted
@@ -68,12 +70,12 @@ def hop_skip_jump(
     Raises:
         ValueError: naming the argument that is wrong.
     """
-    HOP_SKIP_JUMP.check_options(max_queries=max_queries, initial_probes=initial_probes)
+    HOP_SKIP_JUMP.check_options(max_queries=max_queries, max_bad_queries=max_bad_queries, initial_probes=initial_probes)
     pool = check_training(training, images)
     pursuit = Pursuit(model, images, labels, targeted, on_step)
     if len(pursuit) == 0:
         return pursuit.result()
-    oracle = Oracle(model, "labels", len(pursuit), max_queries, spent=1)
+    oracle = pursuit.oracle("labels", max_queries, max_bad_queries)
     walk = _Walk(oracle, pursuit.images, pursuit.labels, targeted, generator_for(images, generator))
 
     def told() -> bool:
@@ -247,6 +249,7 @@ HOP_SKIP_JUMP = Attack(
     targeted=True,
     options=(
         Option("max_queries", int, 10_000, "Images shown to the model, for each image.", low=1, high=1_000_000),
+        MAX_BAD_QUERIES,
         Option("initial_probes", int, 100, "Probes of the boundary in the first round.", low=1, high=10_000),
     ),
     source="Chen, Jordan and Wainwright 2020, Algorithm 2",

@@ -65,7 +65,7 @@ def one_pixel(
     ONE_PIXEL.check_options(pixels=pixels, population=population, max_queries=max_queries, perturb_all=perturb_all)
     pursuit = Pursuit(model, images, labels, targeted, on_step, perturb_all=perturb_all)
     generator = generator_for(images, generator)
-    oracle = Oracle(model, "scores", len(pursuit), max_queries, spent=1)
+    oracle = pursuit.oracle("scores", max_queries)
     population = max(min(population, max_queries - 1), SMALLEST)
     rows = torch.arange(len(pursuit), device=images.device)  # still searching
     parents = _first((len(rows), population, pixels), images, generator)  # (R, P, pixels, 2 + C)

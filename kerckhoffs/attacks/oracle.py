@@ -1,7 +1,10 @@
 """What a black-box attacker sees of a model: answers, counted, and no more of them than agreed.
 
 The gradient-free attacks ask only through an `Oracle`. It gives log-probabilities or class labels, never a gradient,
-and it refuses a question beyond the budget before the model hears it.
+and it refuses a question beyond a budget before the model hears it.
+
+A bad query is one whose answer is not what the attack wants: an upload that a monitor of the service could flag, while
+one that fools it passes (Debenedetti, Carlini and Tramer, "Evading black-box classifiers without breaking eggs", 2024).
 """
 
 from typing import Literal
@@ -19,18 +22,35 @@ class AccessRefused(RuntimeError):
 
 
 class QueryBudgetExceeded(RuntimeError):
-    """More queries were asked for than an image has left. The model was not asked, and nothing was counted."""
+    """More was asked for than an image has left, or may turn out to have. The model was not asked, nothing counted."""
+
+
+def unwanted(logits: Tensor, labels: Tensor, targeted: bool) -> Tensor:
+    """Which answers are bad, (R,) bool: by the class that is told alone, without `fooled`'s hair's breadth."""
+    said = logits.argmax(1)
+    return said != labels if targeted else said == labels
 
 
 class Oracle:
     """A model behind a counter. One image shown to it is one query, charged to the image that it was made from.
 
+    Whether an answer is bad is known only once it is given, and all of a question's may be. So a question is refused
+    unless each image has as many bad queries left as it asks: no budget is ever exceeded, a batch may ask at most
+    `left`, and an image whose bad queries are spent is asked nothing more.
+
     Args:
         model: images (R, C, H, W) to logits (R, K).
         access: "scores" gives log-probabilities and labels, "labels" gives labels alone.
         count: how many images N are attacked.
-        max_queries: for each of them; None for no limit.
+        max_queries: for each of them; None or 0 for no limit.
         spent: what each has asked before: `Pursuit`'s clean look is 1.
+        aims: labels (N,), the true classes or the targets; without them no query can be told to be bad.
+        targeted: whether they are targets.
+        max_bad_queries: for each image; None or 0 for no limit.
+        bad: how many of what was spent was bad, (N,) int64 or one number for all.
+
+    Raises:
+        ValueError: on a limit of bad queries without aims.
     """
 
     def __init__(
@@ -41,22 +61,33 @@ class Oracle:
         max_queries: int | None = None,
         *,
         spent: int = 0,
+        aims: Tensor | None = None,
+        targeted: bool = False,
+        max_bad_queries: int | None = None,
+        bad: Tensor | int = 0,
     ) -> None:
+        if max_bad_queries and aims is None:
+            raise ValueError(f"max_bad_queries is {max_bad_queries}, but without aims no query can be told to be bad")
         self._model = model
         self._access = access
-        self._max_queries = max_queries
+        self._aims, self._targeted = aims, targeted
+        self._most, self._most_bad = max_queries or UNLIMITED, max_bad_queries or UNLIMITED
         self._queries = torch.full((count,), spent, dtype=torch.int64, device="cpu")
+        self._bad = torch.zeros_like(self._queries) + torch.as_tensor(bad, dtype=torch.int64, device="cpu")
 
     @property
     def queries(self) -> Tensor:
         """What each image has asked so far, (N,) int64."""
         return self._queries.clone()
 
+    @property
+    def bad_queries(self) -> Tensor:
+        """How many of them were answered as the attack does not want, (N,) int64; stays as it was without aims."""
+        return self._bad.clone()
+
     def left(self, rows: Tensor) -> Tensor:
-        """How many queries the images (R,) still have, (R,) int64."""
-        if self._max_queries is None:
-            return torch.full_like(rows, UNLIMITED)
-        return (self._max_queries - self._queries[rows.cpu()]).to(rows.device)
+        """How many queries the images (R,) may still ask at once, were all of them bad, (R,) int64."""
+        return self._left()[rows.cpu()].to(rows.device)
 
     def labels(self, images: Tensor, rows: Tensor) -> Tensor:
         """The class that the model reads in each image, (R,) int64.
@@ -107,14 +138,25 @@ class Oracle:
         if self._access != "scores":
             raise AccessRefused("this oracle gives labels alone; ask labels() or fooled(), not scores()")
 
+    def _left(self) -> Tensor:
+        return torch.minimum(self._most - self._queries, self._most_bad - self._bad)
+
     def _ask(self, images: Tensor, rows: Tensor) -> Tensor:
-        asked = torch.bincount(rows.cpu(), minlength=len(self._queries))  # (N,)
-        total = self._queries + asked
-        if self._max_queries is not None and bool((total > self._max_queries).any()):
-            worst = int((total - self._max_queries).argmax())
-            raise QueryBudgetExceeded(
-                f"image {worst} has asked {int(self._queries[worst])} of {self._max_queries} queries "
-                f"and wants {int(asked[worst])} more"
+        owners = rows.cpu()
+        asked = torch.bincount(owners, minlength=len(self._queries))  # (N,)
+        over = asked - self._left()
+        if bool((over > 0).any()):
+            worst = int(over.argmax())
+            by_bad = self._most_bad - self._bad[worst] < self._most - self._queries[worst]
+            kind, spent, most = (
+                ("bad queries", self._bad, self._most_bad) if by_bad else ("queries", self._queries, self._most)
             )
-        self._queries = total
-        return read(self._model, images)
+            raise QueryBudgetExceeded(
+                f"image {worst} has asked {int(spent[worst])} of {most} {kind} and wants {int(asked[worst])} more"
+            )
+        self._queries = self._queries + asked
+        logits = read(self._model, images)
+        if self._aims is not None:
+            bad = unwanted(logits, self._aims[rows], self._targeted).cpu()
+            self._bad = self._bad + torch.bincount(owners[bad], minlength=len(self._bad))
+        return logits

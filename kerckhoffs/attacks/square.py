@@ -10,10 +10,18 @@ import math
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs.attacks.base import EPSILON, PERTURB_ALL, Attack, OnStep, Option, Pursuit, generator_for
+from kerckhoffs.attacks.base import (
+    EPSILON,
+    MAX_BAD_QUERIES,
+    PERTURB_ALL,
+    Attack,
+    OnStep,
+    Option,
+    Pursuit,
+    generator_for,
+)
 from kerckhoffs.attacks.geometry import within
 from kerckhoffs.attacks.logits import margins
-from kerckhoffs.attacks.oracle import Oracle
 from kerckhoffs.attacks.public import public
 
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # of 10 000 steps: where the share p is halved
@@ -28,6 +36,7 @@ def square(
     targeted: bool = False,
     epsilon: float = 0.3,
     max_queries: int = 5000,
+    max_bad_queries: int = 0,
     p_init: float = 0.8,
     perturb_all: bool = False,
     generator: torch.Generator | None = None,
@@ -46,6 +55,7 @@ def square(
         targeted: aim at `labels` instead of away from them.
         epsilon: the largest change of a pixel, in [0, 1].
         max_queries: images shown to the model for each image, the clean one included; >= 1.
+        max_bad_queries: how many of these may leave the model unfooled; 0 for any number. All but the last do.
         p_init: the first squares' share of the image, in [0, 1].
         perturb_all: return the image of the lowest loss for every image, whether it fools the model or not.
         generator: where the stripes and squares are drawn from; left out, one with seed 0.
@@ -58,14 +68,21 @@ def square(
     Raises:
         ValueError: naming the argument that is wrong.
     """
-    SQUARE.check_options(epsilon=epsilon, max_queries=max_queries, p_init=p_init, perturb_all=perturb_all)
+    SQUARE.check_options(
+        epsilon=epsilon,
+        max_queries=max_queries,
+        max_bad_queries=max_bad_queries,
+        p_init=p_init,
+        perturb_all=perturb_all,
+    )
     pursuit = Pursuit(model, images, labels, targeted, on_step, perturb_all=perturb_all)
     generator = generator_for(images, generator)
-    oracle = Oracle(model, "scores", len(pursuit), max_queries, spent=1)
+    oracle = pursuit.oracle("scores", max_queries, max_bad_queries)
     rows = torch.arange(len(pursuit), device=images.device)  # still searching
     best = pursuit.images.clone()
     best_loss = pursuit.images.new_full((len(pursuit),), torch.inf)
     for step in range(max_queries - 1):
+        rows = rows[oracle.left(rows) > 0]
         if len(rows) == 0:
             break
         x = pursuit.images[rows]
@@ -137,6 +154,7 @@ SQUARE = Attack(
     options=(
         EPSILON,
         Option("max_queries", int, 5000, "Images shown to the model, for each image.", low=1, high=1_000_000),
+        MAX_BAD_QUERIES,
         Option("p_init", float, 0.8, "The first squares' share of the image."),
         PERTURB_ALL,
     ),

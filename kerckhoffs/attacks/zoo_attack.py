@@ -77,7 +77,7 @@ def zoo(
     pursuit = Pursuit(model, images, labels, targeted, on_step)
     if len(pursuit) == 0:
         return pursuit.result()
-    oracle = Oracle(model, "scores", len(pursuit), max_queries, spent=1)
+    oracle = pursuit.oracle("scores", max_queries)
     coordinates = max(min(coordinates, images[0].numel(), (max_queries // binary_search_steps - 1) // 2), 1)
     descent = _Descent(oracle, pursuit, targeted, learning_rate, coordinates, generator_for(images, generator))
     everyone = torch.arange(len(pursuit), device=images.device)

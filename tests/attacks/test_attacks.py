@@ -3,6 +3,7 @@
 import inspect
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -36,8 +37,10 @@ QUICK = {
     "bim": {"epsilon": 0.6, "step_size": 0.1, "iterations": 8},
     "illc": {"epsilon": 0.8, "step_size": 0.1, "iterations": 10},
     "mi_fgsm": {"epsilon": 0.6, "iterations": 8},
+    "vmi_fgsm": {"epsilon": 0.6, "iterations": 8, "samples": 3},
     "pgd": {"epsilon": 0.6, "step_size": 0.1, "iterations": 15},
     "apgd": {"epsilon": 0.6, "iterations": 15},
+    "autoattack": {"epsilon": 0.6, "version": "quick"},
     "low_frequency": {"epsilon": 0.8, "step_size": 0.1, "iterations": 10, "band": 1.0},
     "jsma": {"gamma": 1.0, "theta": 0.8, "direction": "both"},
     "lbfgs": {"search_steps": 4, "max_iterations": 8},
@@ -57,11 +60,14 @@ QUICK = {
     "fmn_l0": {"iterations": 40},
     "fmn_l2": {"iterations": 40},
     "fmn_linf": {"iterations": 40},
+    "fab": {"iterations": 20},
     "universal": {"epsilon": 0.6, "passes": 3},
     "square": {"epsilon": 0.5, "max_queries": 150},
+    "finite_differences": {"epsilon": 0.6, "iterations": 8},
     "one_pixel": {"pixels": 4, "population": 20, "max_queries": 401},
     "zoo": {"learning_rate": 0.2, "coordinates": 8, "binary_search_steps": 2, "max_queries": 1000},
     "hop_skip_jump": {"max_queries": 600, "initial_probes": 20},
+    "noise": {"epsilon": 0.8, "tries": 40},
 }
 
 QUICK |= {id: QUICK[id.removesuffix(" float32")] for id in ROUNDED}
@@ -548,6 +554,60 @@ def test_without_gradients_it_sees_none_and_keeps_its_number_of_queries(attack):
     assert steps[-1].done == model.queries, "its steps are queries"
     assert 0 < model.queries <= len(images) * QUICK[attack.id]["max_queries"]
     assert torch.equal(run(attack, Deaf(model), images, labels), adversarial)
+
+
+class Answers(nn.Module):
+    """A linear model that notes what it is shown and how it answers."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model, self.shown, self.read = model, [], []
+
+    def forward(self, images):
+        logits = self.model(images)
+        self.shown.append(images.clone())
+        self.read.append(logits.argmax(1))
+        return logits
+
+
+@some(lambda attack: attack.access != "gradients")
+def test_its_steps_tell_each_images_queries_and_which_were_bad(attack):
+    """An image by itself, so that whatever the model is shown is shown for it; and one that needs no attack."""
+    shape = (1, 4, 4)
+    model, images = Answers(linear(shape)), images_for(shape, 2)
+    labels = aims(model, images, False)
+    labels[1] = (labels[1] + 1) % 4  # misread from the start
+    model.read.clear()
+    steps = []
+    run(attack, model, images, labels, on_step=steps.append)
+    read = torch.cat(model.read)
+    assert steps[-1].queries.tolist() == [len(read) - 1, 1]
+    assert steps[-1].bad_queries.tolist() == [int((read == labels[0]).sum()) - int(read[1] == labels[0]), 0]
+    for earlier, later in pairwise(steps):
+        assert (earlier.queries <= later.queries).all()
+        assert (earlier.bad_queries <= later.bad_queries).all()
+    assert all(step.queries.sum() == step.done + 1 for step in steps)
+
+
+@some(lambda attack: any(option.name == "max_bad_queries" for option in attack.options))
+@pytest.mark.parametrize("most", [1, 2, 30])
+def test_no_more_bad_queries_than_agreed(attack, most):
+    shape = (1, 4, 4)
+    model = Answers(linear(shape))
+    for image, label in zip(images_for(shape, 4), aims(model, images_for(shape, 4), False), strict=True):
+        model.read.clear()
+        made = run(attack, model, image[None], label[None], max_bad_queries=most)
+        bad = int((torch.cat(model.read) == label).sum())
+        assert 1 <= bad <= most
+        assert most < 30 or changes(made, image[None]).all(), "30 are enough"
+
+
+@some(lambda attack: attack.access == "gradients" and attack.id in ("fgsm", "cw_l2"))
+def test_what_asks_for_gradients_counts_no_queries(attack):
+    model, images, steps = linear((1, 4, 4)), images_for((1, 4, 4)), []
+    run(attack, model, images, aims(model, images, False), on_step=steps.append)
+    assert steps[-1].queries is None
+    assert steps[-1].bad_queries is None
 
 
 @every_attack

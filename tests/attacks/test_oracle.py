@@ -80,6 +80,50 @@ def test_a_query_beyond_the_budget_is_refused_before_the_model_is_asked():
     assert oracle.left(torch.tensor([0, 1])).tolist() == [0, 0]
 
 
+def test_a_query_that_does_not_fool_is_bad_whatever_was_asked_for():
+    labels = torch.tensor([0, 1])
+    oracle = Oracle(Pixels(), "scores", 2, spent=1, aims=labels, bad=torch.tensor([True, False]))
+    images, rows = pictures([1.0, 0.0], [1.0, 0.0], [0.0, 1.0]), torch.tensor([0, 1, 1])  # bad, good, bad
+    oracle.labels(images, rows)
+    oracle.scores(images, rows)
+    oracle.fooled(images, rows, labels[rows], False)
+    oracle.judged_scores(images, rows, labels[rows], False)
+    assert oracle.queries.tolist() == [5, 9]
+    assert oracle.bad_queries.tolist() == [5, 4]
+    oracle.bad_queries.fill_(-100)
+    assert oracle.bad_queries.tolist() == [5, 4]
+
+
+def test_for_a_target_every_other_answer_is_bad():
+    oracle = Oracle(Pixels(), "labels", 1, aims=torch.tensor([2]), targeted=True)
+    oracle.labels(pictures([1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]), torch.tensor([0, 0, 0]))
+    assert oracle.bad_queries.tolist() == [2]
+
+
+def test_no_more_is_asked_at_once_than_may_be_bad_and_good_queries_are_free():
+    model = Pixels()
+    oracle = Oracle(model, "labels", 2, 10, aims=torch.tensor([0, 0]), max_bad_queries=2)
+    good, bad = pictures([0.0, 1.0]), pictures([1.0, 0.0])
+    row = torch.tensor([0])
+    for _ in range(3):
+        oracle.labels(torch.cat([good, good]), torch.tensor([0, 0]))
+    assert oracle.left(torch.tensor([0, 1])).tolist() == [2, 2]
+    with pytest.raises(QueryBudgetExceeded, match="image 0 has asked 0 of 2 bad queries and wants 3 more"):
+        oracle.labels(torch.cat([good] * 3), torch.tensor([0, 0, 0]))
+    oracle.labels(torch.cat([bad, bad]), torch.tensor([0, 0]))
+    asked = list(model.asked)
+    with pytest.raises(QueryBudgetExceeded, match="image 0 has asked 2 of 2 bad queries and wants 1 more"):
+        oracle.labels(good, row)
+    assert model.asked == asked
+    assert oracle.queries.tolist() == [8, 0]
+    assert oracle.left(torch.tensor([0, 1])).tolist() == [0, 2]
+
+
+def test_a_limit_of_bad_queries_wants_to_know_what_is_bad():
+    with pytest.raises(ValueError, match="max_bad_queries is 3, but without aims"):
+        Oracle(Pixels(), "labels", 1, max_bad_queries=3)
+
+
 def test_without_a_budget_there_is_always_more():
     oracle = Oracle(Pixels(), "labels", 1)
     oracle.labels(pictures(*[[0.0, 1.0]] * 50), torch.zeros(50, dtype=torch.int64))
@@ -120,7 +164,8 @@ def test_the_verdict_on_scores_is_the_verdict_on_logits(values, targeted, nudge)
 
 def test_a_lead_that_is_rounding_is_no_success_to_a_label_oracle_either():
     logits = torch.tensor([[100.0, 100.0005]])
-    oracle = Oracle(Fixed(logits), "labels", 1)
+    oracle = Oracle(Fixed(logits), "labels", 1, aims=torch.tensor([0]))
     image, row = torch.zeros(1, 1, 1, 1), torch.tensor([0])
     assert oracle.labels(image, row).tolist() == [1]
     assert oracle.fooled(image, row, torch.tensor([0]), False).tolist() == [False]
+    assert oracle.bad_queries.tolist() == [0], "a monitor sees the class alone"
