@@ -33,8 +33,10 @@ PEERS: dict[str, tuple[str, str]] = {  # attack: the classes of torchattacks and
     "bim": ("BIM", "LinfBasicIterativeAttack"),
     "illc": ("", ""),
     "mi_fgsm": ("MIFGSM", "LinfMomentumIterativeFastGradientMethod"),
+    "vmi_fgsm": ("VMIFGSM", ""),
     "pgd": ("PGD", "LinfProjectedGradientDescentAttack"),
     "apgd": ("APGD", ""),
+    "autoattack": ("AutoAttack", ""),
     "low_frequency": ("", ""),
     "jsma": ("", ""),
     "lbfgs": ("", ""),
@@ -46,11 +48,14 @@ PEERS: dict[str, tuple[str, str]] = {  # attack: the classes of torchattacks and
     "fmn_l0": ("", "L0FMNAttack"),
     "fmn_l2": ("", "L2FMNAttack"),
     "fmn_linf": ("", "LInfFMNAttack"),
+    "fab": ("FAB", ""),
     "universal": ("", ""),
     "square": ("Square", ""),
+    "finite_differences": ("", ""),
     "one_pixel": ("OnePixel", ""),
     "zoo": ("", ""),
     "hop_skip_jump": ("", "HopSkipJumpAttack"),
+    "noise": ("", "LinfRepeatedAdditiveUniformNoiseAttack"),
 }
 
 OURS: dict[str, dict[str, str]] = {  # what a peer's option is called here, where it is not called the same
@@ -60,6 +65,9 @@ OURS: dict[str, dict[str, str]] = {  # what a peer's option is called here, wher
     "cw_l2": {"c": "initial_const", "kappa": "confidence", "steps": "max_iterations", "lr": "learning_rate"}
     | {"stepsize": "learning_rate"},
     "mi_fgsm": {"momentum": "decay"},
+    "vmi_fgsm": {"N": "samples", "beta": "bound"},
+    "fab": {"n_classes": "classes"},
+    "noise": {"repeats": "tries"},
     "ddn": {"init_epsilon": "initial_norm"},
     "deepfool": {"steps": "max_iterations"},
     **{f"fmn_{norm}": {"max_stepsize": "step_size"} for norm in ("l0", "l2", "linf")},

@@ -4,6 +4,7 @@ Menus, the command line and the contract tests walk the registry. attacks/base.p
 """
 
 from kerckhoffs.attacks.apgd import APGD, apgd
+from kerckhoffs.attacks.autoattack import AUTOATTACK, autoattack
 from kerckhoffs.attacks.base import Attack, OnStep, Option, Step
 from kerckhoffs.attacks.bim import BIM, bim
 from kerckhoffs.attacks.cw_l0 import CW_L0, cw_l0
@@ -11,7 +12,9 @@ from kerckhoffs.attacks.cw_l2 import CW_L2, cw_l2
 from kerckhoffs.attacks.cw_linf import CW_LINF, cw_linf
 from kerckhoffs.attacks.ddn import DDN, ddn
 from kerckhoffs.attacks.deepfool import DEEPFOOL, deepfool
+from kerckhoffs.attacks.fab import FAB, fab
 from kerckhoffs.attacks.fgsm import FGSM, fgsm
+from kerckhoffs.attacks.finite_differences import FINITE_DIFFERENCES, finite_differences
 from kerckhoffs.attacks.fmn import FMN_L0, FMN_L2, FMN_LINF, fmn_l0, fmn_l2, fmn_linf
 from kerckhoffs.attacks.hop_skip_jump import HOP_SKIP_JUMP, hop_skip_jump
 from kerckhoffs.attacks.illc import ILLC, illc
@@ -19,12 +22,14 @@ from kerckhoffs.attacks.jsma import JSMA, jsma
 from kerckhoffs.attacks.lbfgs import LBFGS, lbfgs
 from kerckhoffs.attacks.low_frequency import LOW_FREQUENCY, low_frequency
 from kerckhoffs.attacks.mi_fgsm import MI_FGSM, mi_fgsm
+from kerckhoffs.attacks.noise import NOISE, noise
 from kerckhoffs.attacks.one_pixel import ONE_PIXEL, one_pixel
 from kerckhoffs.attacks.otcm import OTCM, otcm
 from kerckhoffs.attacks.pgd import PGD, pgd
 from kerckhoffs.attacks.rand_fgsm import RAND_FGSM, rand_fgsm
 from kerckhoffs.attacks.square import SQUARE, square
 from kerckhoffs.attacks.universal import UNIVERSAL, universal
+from kerckhoffs.attacks.vmi_fgsm import VMI_FGSM, vmi_fgsm
 from kerckhoffs.attacks.zoo_attack import ZOO, zoo
 
 __all__ = [
@@ -34,13 +39,16 @@ __all__ = [
     "Option",
     "Step",
     "apgd",
+    "autoattack",
     "bim",
     "cw_l0",
     "cw_l2",
     "cw_linf",
     "ddn",
     "deepfool",
+    "fab",
     "fgsm",
+    "finite_differences",
     "fmn_l0",
     "fmn_l2",
     "fmn_linf",
@@ -50,12 +58,14 @@ __all__ = [
     "lbfgs",
     "low_frequency",
     "mi_fgsm",
+    "noise",
     "one_pixel",
     "otcm",
     "pgd",
     "rand_fgsm",
     "square",
     "universal",
+    "vmi_fgsm",
     "zoo",
 ]
 
@@ -69,8 +79,10 @@ ATTACKS: dict[str, Attack] = {
         BIM,
         ILLC,
         MI_FGSM,
+        VMI_FGSM,
         PGD,
         APGD,
+        AUTOATTACK,
         LOW_FREQUENCY,
         JSMA,
         LBFGS,
@@ -82,10 +94,13 @@ ATTACKS: dict[str, Attack] = {
         FMN_L2,
         FMN_LINF,
         FMN_L0,
+        FAB,
         UNIVERSAL,
         SQUARE,
+        FINITE_DIFFERENCES,
         ONE_PIXEL,
         ZOO,
         HOP_SKIP_JUMP,
+        NOISE,
     )
 }

@@ -90,13 +90,13 @@ def apgd(
     objective = ARITHMETICS[arithmetic] if loss == "ce" else OBJECTIVES[loss]
 
     def walk(rows: Tensor, start: Tensor, number: int, starts: int) -> tuple[Tensor, bool]:
-        return _run(model, pursuit, rows, start, targeted, epsilon, iterations, objective, number, starts)
+        return ascend(model, pursuit, rows, start, targeted, epsilon, iterations, objective, number, starts)
 
     from_starts(pursuit, images, epsilon, generator, restarts if random_start else None, walk)
     return pursuit.result()
 
 
-def _run(
+def ascend(
     model: nn.Module,
     pursuit: Pursuit,
     rows: Tensor,
@@ -107,11 +107,25 @@ def _run(
     objective: Objective,
     number: int,
     starts: int,
+    aims: Tensor | None = None,
 ) -> tuple[Tensor, bool]:
-    """Algorithm 1 from one start: which rows (R,) were turned, and whether the caller stopped it."""
+    """Algorithm 1 from one start.
+
+    Args:
+        rows: (R,) int64, which of the open images these are.
+        start: (R, C, H, W).
+        targeted: what counts as a success.
+        number, starts: of this start, and of all.
+        aims: (R,) classes to move towards; left out, towards or away from the labels, as `targeted` says.
+
+    Returns:
+        Which rows were turned, (R,) bool, and whether the caller stopped the attack.
+    """
     images, labels = pursuit.images[rows], pursuit.labels[rows]
+    towards = targeted or aims is not None
+    aims = labels if aims is None else aims
     x = before = start
-    loss, gradient, logits = look(model, x, labels, targeted, objective)
+    loss, gradient, logits = look(model, x, aims, towards, objective)
     found = fooled(logits, labels, targeted)
     pursuit.keep(x, found, _rank(loss, found).to(x.dtype), rows)
     top, top_loss, top_gradient = x, loss, gradient  # where the loss was highest
@@ -124,7 +138,7 @@ def _run(
         weight = MOMENTUM if step > 1 else 1.0
         x, before = into_ball(x + weight * (z - x) + (1 - weight) * (x - before), images, epsilon), x
         last_loss = loss
-        loss, gradient, logits = look(model, x, labels, targeted, objective, last=step == iterations)
+        loss, gradient, logits = look(model, x, aims, towards, objective, last=step == iterations)
         success = fooled(logits, labels, targeted)
         found |= success
         pursuit.keep(x, success, _rank(loss, success).to(x.dtype), rows)

@@ -12,7 +12,7 @@ from kerckhoffs.attacks import ATTACKS, Attack, Option
 from kerckhoffs.ui import link
 
 STRIP = 6  # thumbnails at a time
-ACCESS = ("gradients", "scores", "labels")  # in the order of the menu, the most first
+ACCESS = ("gradients", "scores", "labels", "nothing")  # in the order of the menu, the most first
 STRENGTHS = ("one step", "many steps", "smallest change", "one for all images")
 MAX_SEED = 999_999
 NO = {bool: "neither true nor false", int: "no whole number", float: "no number"}  # what an address's text is then
@@ -46,7 +46,7 @@ def strength(attack: Attack) -> str:
 def attack(reads: Sequence[str], default: str, key: str) -> Attack:
     """The menu of the attacks that read no more than this, by what they read, and then by their strength."""
     offered = sorted(
-        (each for each in ATTACKS.values() if each.access in reads),
+        (each for each in ATTACKS.values() if each.content_with(reads)),
         key=lambda each: (ACCESS.index(each.access), STRENGTHS.index(strength(each))),
     )
     link.once(key, "attack", default, link.one_of({each.id: each for each in offered}))
@@ -64,7 +64,8 @@ def attack(reads: Sequence[str], default: str, key: str) -> Attack:
 
 def title(attack: Attack) -> str:
     """An attack's line in the menu."""
-    return f"{attack.name} · {attack.norm} · {attack.access}, {strength(attack)}"
+    reads = "reads nothing" if attack.access == "nothing" else attack.access
+    return f"{attack.name} · {attack.norm} · {reads}, {strength(attack)}"
 
 
 def options(attack: Attack, opening: Mapping[str, Any], more: DeltaGenerator) -> dict[str, Any]:

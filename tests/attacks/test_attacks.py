@@ -95,6 +95,12 @@ BUDGETS = {
     "l0": lambda options, shape: options.get("pixels") or options["gamma"] * shape[1] * shape[2],
 }
 
+# How many queries an image may take, from an attack's options and the number of values, where no option says so.
+QUERIES = {
+    "finite_differences": lambda options, values: 1 + options["iterations"] * (values + 1),
+    "noise": lambda options, values: 1 + options["tries"],
+}
+
 
 EVERY = [*ATTACKS.values(), *REFERENCES.values(), *ROUNDED.values()]
 
@@ -552,7 +558,8 @@ def test_without_gradients_it_sees_none_and_keeps_its_number_of_queries(attack):
     adversarial = run(attack, model, images, labels, on_step=steps.append)
     assert model.backwards == 0
     assert steps[-1].done == model.queries, "its steps are queries"
-    assert 0 < model.queries <= len(images) * QUICK[attack.id]["max_queries"]
+    most = QUERIES.get(attack.id, lambda options, values: options["max_queries"])
+    assert 0 < model.queries <= len(images) * most(QUICK[attack.id], images[0].numel())
     assert torch.equal(run(attack, Deaf(model), images, labels), adversarial)
 
 

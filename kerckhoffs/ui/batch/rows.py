@@ -173,7 +173,7 @@ def _side_by_side(row: pd.Series) -> tuple[str, str, str] | None:
     for defended in dict.fromkeys((second, evaluated_on, crafted_on)):
         for dial in attackers(card(defended)):
             knows = KNOWLEDGE[dial]
-            if attack.access in knows.reads and knows.crafted_on(card(defended)) == crafted_on:
+            if attack.content_with(knows.reads) and knows.crafted_on(card(defended)) == crafted_on:
                 shown = evaluated_on in (first, defended, crafted_on)
                 return first if shown else evaluated_on, defended, dial
     return None
