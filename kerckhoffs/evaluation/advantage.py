@@ -103,8 +103,9 @@ def from_rows(rows: "pd.DataFrame", keyed: Sequence[str], controls: Sequence[str
         keyed, controls: ids of evaluated models; controls[k] is held against keyed[k].
 
     Raises:
-        ValueError: with a sentence, if the ids are no pairs of different models, rows are missing, of several attacks
-            or targeted, or there is not one example a sample, of the same samples for all.
+        ValueError: with a sentence, if the ids are no pairs of different models; if rows are missing, of several
+            attacks or targeted; if some models were crafted on, but not each for itself; or if there is not one example
+            a sample, of the same samples for all.
     """
     names = [*keyed, *controls]
     if not names or len(keyed) != len(controls):
@@ -117,6 +118,8 @@ def from_rows(rows: "pd.DataFrame", keyed: Sequence[str], controls: Sequence[str
             raise ValueError(f"the rows must share their {name}, but have {sorted(map(str, rows[name].unique()))}")
     if rows["target"].notna().any():
         raise ValueError("the rows must be untargeted: an attacked error counts any wrong class")
+    if rows["crafted_on"].isin(names).any() and not (rows["crafted_on"] == rows["evaluated_on"]).all():
+        raise ValueError("some were attacked themselves and some were not: the attacker has to see all or none of them")
     wrong, first = [], None
     for name in names:
         own = rows[rows["evaluated_on"] == name]

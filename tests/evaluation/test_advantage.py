@@ -147,6 +147,7 @@ def test_rows_are_matched_by_sample():
     keyed = np.array([[0, 0, 1], [0, 1, 0]], dtype=bool)
     assert found == advantage(control, keyed)
     assert (found.keys, found.samples) == (2, 3)
+    assert found == from_rows(table.assign(crafted_on="surrogate"), ["k1", "k2"], ["c1", "c2"])
 
 
 TABLE = rows(k1=[0, 0, 3], c1=[2, 2, 0], short=[0, 0])
@@ -163,6 +164,7 @@ TABLE = rows(k1=[0, 0, 3], c1=[2, 2, 0], short=[0, 0])
         (TABLE.assign(label=(TABLE["evaluated_on"] == "c1").astype(int)), ["k1"], ["c1"], "not shown the samples"),
         (pd.concat([TABLE, TABLE]), ["k1"], ["c1"], "several examples of a sample"),
         (pd.concat([TABLE, TABLE.assign(attack="rays")]), ["k1"], ["c1"], r"share their attack.*'rays', 'square'"),
+        (TABLE.assign(crafted_on="c1"), ["k1"], ["c1"], "has to see all or none"),
         (TABLE.assign(target=3), ["k1"], ["c1"], "untargeted"),
     ],
 )
