@@ -75,7 +75,7 @@ def main() -> int:
                 there, keyed = (both[both["evaluated_on"] == name].iloc[0] for name in (left, right))
                 label = int(there["label"])
                 of = "sample", str(index), label
-                experiment = Experiment(DATASET, left, right, *of, "fgsm", tuple(fgsm.items()), None, "gray-box")
+                experiment = Experiment(DATASET, left, right, *of, "fgsm", tuple(fgsm.items()), None, "twin")
                 words = said(both, experiment)
                 if found := lies(words, there, keyed):
                     wrong += 1

@@ -15,7 +15,7 @@ MOVED = {
     "uploads": "data.uploads",
     "classifiers": "zoo.networks",
     "train": "zoo.train",
-    "knowledge": "attackers.knowledge",
+    "knowledge": "attackers",
     "evaluate": "evaluation",
     **{name: f"evaluation.{name}" for name in ("costs", "engines", "experiments", "metrics", "paper", "runs")},
     **{name: f"evaluation.{name}" for name in ("summaries", "table3")},

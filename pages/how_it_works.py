@@ -134,7 +134,7 @@ def claims() -> None:
     """What the paper claims, and what it does not."""
     left, right = st.columns([1, 1], gap="medium", vertical_alignment="center")
     with left:
-        scheme("gray-box", card(KEYED), key="how_scheme")
+        scheme("twin", card(KEYED), key="how_scheme")
     right.markdown(
         "- The paper claims that attackers who lack the key (gray box) do little harm, and that the clean error grows "
         "little.\n"

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from kerckhoffs.attackers import KNOWLEDGE
+from kerckhoffs.attackers import ATTACKERS
 from kerckhoffs.attacks import Attack
 from kerckhoffs.data import DATASETS
 from kerckhoffs.ui import controls, link
@@ -75,7 +75,7 @@ def remarks(attack: Attack, options: Mapping[str, Any]) -> Iterator[str]:
 
 def choose_attack(knowledge: str) -> Attack:
     """The attack, of those that this attacker can run; turning the dial back brings the other choice back."""
-    reads = KNOWLEDGE[knowledge].reads
+    reads = ATTACKERS[knowledge].reads
     if "gradients" in reads:
         return controls.attack(reads, "fgsm", key="attack")
     st.caption(f"A black box gives no gradients: these attacks read {' or '.join(reads)}.")

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from kerckhoffs import bench, cli, data, evaluation, zoo
-from kerckhoffs.attackers import KNOWLEDGE, crafted_on, offered
+from kerckhoffs.attackers import ATTACKERS, crafted_on, offered
 from kerckhoffs.bench import contestants
 from kerckhoffs.data import DATASETS, Dataset, sets
 from kerckhoffs.evaluation import COLUMNS, experiments, runs, summaries, table3
@@ -44,6 +44,9 @@ ATTACKS = {
     "square": {"epsilon": 0.3, "max_queries": 20},
     "one_pixel": {"pixels": 2, "population": 6, "max_queries": 24},
     "zoo": {"max_queries": 300, "coordinates": 64},
+    "rays": {"max_queries": 60},
+    "hop_skip_jump_linf": {"max_queries": 60, "initial_probes": 10},
+    "surfree": {"max_queries": 60},
     "hop_skip_jump": {"max_queries": 60, "initial_probes": 10},
 }
 
@@ -254,9 +257,9 @@ def test_a_run_is_begun_and_written_in_this_process(own, tmp_path):
 
 def test_own_models_are_attacked_by_who_has_what_is_there(own):
     card = zoo.card(own["keyed"])
-    assert offered(card, zoo.models()) == ("black-box", "white-box"), "twin and surrogate are those of shipped models"
-    assert offered(card, [*zoo.models(), "flags-table1-classical"]) == ("black-box", "gray-box", "white-box")
-    assert {crafted_on(name, card) for name in KNOWLEDGE} >= {card.id}
+    assert offered(card, zoo.models()) == ("scores", "key"), "twin and surrogate are those of shipped models"
+    assert offered(card, [*zoo.models(), "flags-table1-classical"]) == ("scores", "twin", "key")
+    assert {crafted_on(name, card) for name in ATTACKERS} >= {card.id}
 
 
 def test_attacks_are_measured_side_by_side_on_it(own):

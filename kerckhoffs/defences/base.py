@@ -121,6 +121,13 @@ class Defence:
         return self.family == "keyed"
 
     @property
+    def structure(self) -> str:
+        """The id of what stands around the network, however that is trained; "classical" where nothing does."""
+        if self.training == "clean":
+            return self.id
+        return "classical" if self.id == self.training else self.id.removesuffix(f"-{self.training}")
+
+    @property
     def summary(self) -> str:
         """What it is and what it costs, in two sentences."""
         return f"{self.what} {self.cost}"

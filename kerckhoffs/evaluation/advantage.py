@@ -140,8 +140,8 @@ def _interval(values: NDArray[np.float64], added: Sequence[float], level: float)
 
     With the mean squares of keys, samples and both, the variance of the mean is estimated by
     (MS_K + max(MS_S - MS_KS, 0)) / (K S), MS_K with K - 1 degrees of freedom. Those of Satterthwaite for the sum
-    (Hillis 2007) are too many whenever few keys happen to agree, and hold the truth 86 to 94 times in 100 with two or
-    three; so each part has its own quantile: t^2 MS_K + z^2 max(MS_S - MS_KS, 0). Of normal means and independent
+    (Hillis 2007) are too many whenever few keys happen to agree, and hold the truth as rarely as 85 times in 100 with
+    two; so each part has its own quantile: t^2 MS_K + z^2 max(MS_S - MS_KS, 0). Of normal means and independent
     parts this never holds less than the level (Banerjee 1960). It is at least z^2 MS_S, what the samples leave open
     when the keys are fixed.
     """

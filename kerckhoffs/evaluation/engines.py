@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from kerckhoffs import zoo
+from kerckhoffs import attackers
 from kerckhoffs.checks import FileRefused, check_choice
 from kerckhoffs.evaluation import costs, examples
 from kerckhoffs.evaluation.examples import Samples
@@ -73,12 +73,12 @@ class Worker:
         self._task = task
         self._model = lru_cache(maxsize=4)(self._load)
         self._samples = lru_cache(maxsize=1)(self._read)
-        self._cards = {name: zoo.card(name, task.model_folder) for name in task.models}
+        self._cards = {name: attackers.card(name, task.model_folder) for name in task.models}
 
     def _load(self, name: str) -> nn.Module:
         if self._cards[name].sha256 != self._task.models[name]:
             raise FileRefused(f"the model {name} has changed since the run was begun")
-        return zoo.load(name, folder=self._task.model_folder)
+        return attackers.load(name, self._task.model_folder)
 
     def _read(self, number: int) -> Samples:
         experiment = self._task.experiments[number]

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs import data, zoo
+from kerckhoffs import attackers, data, zoo
 from kerckhoffs.attacks import ATTACKS, OnStep
 from kerckhoffs.checks import check_images, check_labels
 from kerckhoffs.checks.arithmetic import in_float32
@@ -282,7 +282,7 @@ def evaluate(
     )
     cards = experiments.cards(grid, folder)
     experiments.check_models(grid, cards)
-    models = {name: zoo.load(name, folder=folder) for name in {name for each in grid for name in each.models}}
+    models = {name: attackers.load(name, folder) for name in {name for each in grid for name in each.models}}
     work = experiments.blocks(grid, cards)
     shown = [samples(each, cards[each.crafted_on].dataset, uploaded) for each in grid]
     frames, done = [], 0

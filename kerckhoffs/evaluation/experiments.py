@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kerckhoffs import zoo
+from kerckhoffs import attackers, zoo
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.checks import check_choice, plain
 from kerckhoffs.data import DATASETS, SPLITS, TEST_SAMPLES
@@ -162,7 +162,7 @@ def cards(experiments: Iterable[Experiment], folder: str | Path | None = None) -
         FileRefused: if a manifest is missing or malformed.
     """
     names = dict.fromkeys(name for experiment in experiments for name in experiment.models)
-    return {name: zoo.card(name, folder) for name in names}
+    return {name: attackers.card(name, folder) for name in names}
 
 
 def check_models(experiments: Iterable[Experiment], cards: Mapping[str, zoo.ModelCard]) -> None:

@@ -33,7 +33,7 @@ from typing import Any
 import pandas as pd
 from filelock import Timeout
 
-from kerckhoffs import places, zoo
+from kerckhoffs import attackers, places, zoo
 from kerckhoffs.checks import FileRefused
 from kerckhoffs.data import DATASETS
 from kerckhoffs.evaluation import experiments, files, shards
@@ -77,7 +77,7 @@ class Run:
         found = {}
         for name, sha256 in self.models.items():
             try:
-                found[name] = zoo.card(name, self.model_folder)
+                found[name] = attackers.card(name, self.model_folder)
             except ValueError as error:
                 if isinstance(error, FileRefused):
                     raise
@@ -373,8 +373,9 @@ def seal(manifest: Mapping[str, Any]) -> str:
 
 def _dataset(model: str, folder: Path | None) -> str:
     """The set of a model, which its id begins with."""
-    known = [name for name in DATASETS if model.removeprefix(zoo.OWN).startswith(f"{name}-")]
-    return max(known, key=len) if known else zoo.card(model, folder).dataset
+    defended = model.rpartition(attackers.AGAINST)[-1].removeprefix(zoo.OWN)
+    known = [name for name in DATASETS if defended.startswith(f"{name}-")]
+    return max(known, key=len) if known else attackers.card(model, folder).dataset
 
 
 def specification(what: Sequence[Experiment]) -> str:

@@ -8,7 +8,7 @@ import streamlit as st
 from torch import Tensor
 
 from kerckhoffs import data, zoo
-from kerckhoffs.attackers import KNOWLEDGE, offered
+from kerckhoffs.attackers import ATTACKERS, offered
 from kerckhoffs.checks import FileRefused, check_choice
 from kerckhoffs.defences import DEFENCES, Defence, DefendedClassifier
 from kerckhoffs.zoo import ModelCard
@@ -129,7 +129,7 @@ def shows_view(entry: ModelCard) -> bool:
 
 
 def attackers(entry: ModelCard) -> tuple[str, ...]:
-    """The attackers (KNOWLEDGE) whose examples pages may show against a defended classifier.
+    """The attackers (ATTACKERS) whose examples pages may show against a defended classifier.
 
     With a private key none that reads gradients through it. A network reads places together that lie side by side
     behind P, so the changes that its gradients make of a few hundred uploads tell which do; benchmarks/private_key.py
@@ -140,8 +140,7 @@ def attackers(entry: ModelCard) -> tuple[str, ...]:
 
 
 def _reads_through_key(knowledge: str, entry: ModelCard) -> bool:
-    knows = KNOWLEDGE[knowledge]
-    return "gradients" in knows.reads and knows.crafted_on(entry) == entry.id
+    return "gradients" in ATTACKERS[knowledge].reads and "key" not in ATTACKERS[knowledge].hidden
 
 
 def need_view(model_id: str) -> None:

@@ -1,4 +1,4 @@
-"""The paper's networks, Table 1 (attacked with FGSM) and Table 2 (attacked with Carlini-Wagner), and two smaller ones.
+"""The paper's networks, Table 1 (attacked with FGSM) and 2 (attacked with Carlini-Wagner), and three simpler ones.
 
 They map images (N, C, H, W) in [0, 1] to logits (N, K). The tables give filters and kernels only; strides, padding
 and the dropout rate are those of the public code that the paper names (CleverHans' basic network for Table 1, Carlini
@@ -89,6 +89,11 @@ def mlp(dataset: Dataset, widths: tuple[int, ...] = (512, 512)) -> nn.Sequential
     return nn.Sequential(nn.Flatten(), *hidden, nn.Linear(sizes[-1], len(dataset.classes), **FLOAT32))
 
 
+def linear(dataset: Dataset) -> nn.Sequential:
+    """One dense layer: the gradient is the same for every image that is read as the same class."""
+    return mlp(dataset, ())
+
+
 def _features(convolutions: tuple[nn.Module, ...], dataset: Dataset) -> int:
     """How many numbers a dense layer gets from these layers."""
     image = torch.zeros(1, *dataset.shape, **FLOAT32)
@@ -146,6 +151,13 @@ NETWORKS: dict[str, Network] = {
             "A fully connected network, of an attacker who does not know the design: it does not care about the order "
             "of pixels.",
             mlp,
+        ),
+        Network(
+            "linear",
+            "Linear",
+            "1 dense",
+            "One dense layer, of an attacker who knows next to nothing: the weakest network that learns anything.",
+            linear,
         ),
     )
 }

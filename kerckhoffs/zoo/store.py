@@ -120,6 +120,23 @@ def load(
     return model.eval().requires_grad_(False)
 
 
+@in_float32()
+def load_network(model_id: str, *, folder: str | Path | None = None) -> nn.Module:
+    """The trained network of a classifier without what stands around it, in eval mode, frozen: no key is read.
+
+    Raises:
+        ValueError: on an unknown id, or a classifier of several networks.
+        FileRefused: if the weights are missing, malformed or not what the manifest says.
+    """
+    entry = card(model_id, folder)
+    if entry.entry.networks > 1:
+        raise ValueError(f"{model_id} has {entry.entry.networks} networks; name a classifier that has one")
+    network = networks.build(entry.network, entry.dataset)
+    _fill(network, _where(entry, folder) / entry.file, entry.sha256)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network.eval().requires_grad_(False)
+
+
 def _where(entry: ModelCard, folder: str | Path | None) -> Path:
     """The folder of a card's files."""
     return Path(folder) if folder else own_folder() if entry.own else shipped_folder()

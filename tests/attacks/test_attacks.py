@@ -66,6 +66,9 @@ QUICK = {
     "finite_differences": {"epsilon": 0.6, "iterations": 8},
     "one_pixel": {"pixels": 4, "population": 20, "max_queries": 401},
     "zoo": {"learning_rate": 0.2, "coordinates": 8, "binary_search_steps": 2, "max_queries": 1000},
+    "rays": {"max_queries": 300},
+    "hop_skip_jump_linf": {"max_queries": 600, "initial_probes": 20},
+    "surfree": {"max_queries": 600, "band": 1.0},
     "hop_skip_jump": {"max_queries": 600, "initial_probes": 20},
     "noise": {"epsilon": 0.8, "tries": 40},
 }
@@ -84,6 +87,7 @@ ACCURATE = {
     "cw_linf reference": {"max_iterations": 50, "learning_rate": 0.01, "initial_const": 0.3},
     "cw_l0 reference": {"max_iterations": 40, "learning_rate": 0.1, "initial_const": 0.01},
     "fmn_l0": {"iterations": 300},
+    "surfree": {"max_queries": 3000, "band": 1.0},
     "zoo": {"learning_rate": 0.02, "coordinates": 36, "binary_search_steps": 3, "max_queries": 6000},
 }
 BAR = 1.05

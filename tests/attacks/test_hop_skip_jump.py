@@ -3,7 +3,8 @@ import torch
 from torch import nn
 
 from kerckhoffs.attacks import hop_skip_jump
-from kerckhoffs.attacks.hop_skip_jump import DIRECTIONS, HALVINGS, LEAST_PROBES, _noise, _Walk
+from kerckhoffs.attacks.boundary import DIRECTIONS, _noise
+from kerckhoffs.attacks.hop_skip_jump import HALVINGS, LEAST_PROBES, _Walk
 from kerckhoffs.attacks.oracle import Oracle
 from tests.linear import Linear, boundaries, random_linear, sizes
 

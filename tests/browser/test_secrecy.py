@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from kerckhoffs import zoo
-from kerckhoffs.attackers import KNOWLEDGE
+from kerckhoffs.attackers import ATTACKERS
 from kerckhoffs.keys import Key
 from tests.browser.test_play import verdict
 from tests.leaks import traces
@@ -52,8 +52,8 @@ def test_no_key_is_in_pages_addresses_frames_downloads_logs_or_files(spy, server
     expect(verdict(page, "keyed")).to_be_visible()
     page.get_by_role("button", name="Send the pixels through P").click()
     spy.look()
-    for each, crafted in (("wrong-key", "surrogate"), ("white-box", "keyed")):
-        page.get_by_text(KNOWLEDGE[each].name).click()
+    for each, crafted in (("own-key", "surrogate"), ("key", "keyed")):
+        page.get_by_text(ATTACKERS[each].name).click()
         expect(verdict(page, "keyed")).to_contain_text(f"Crafted on the {crafted} classifier")
         spy.look()
     for name in ("PNG", "Array", "Figure", "Experiment"):

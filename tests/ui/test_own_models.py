@@ -37,16 +37,16 @@ def test_it_stands_in_every_menu_marked_as_yours(own):
     assert "MNIST, Table 1, keyed, yours" in list(opened("defences").dataframe[0].value["Classifier"])
 
 
-@pytest.mark.parametrize("dial", ["gray-box", "wrong-key", "white-box"])
+@pytest.mark.parametrize("dial", ["twin", "own-key", "key"])
 def test_every_attacker_can_attack_it(own, dial, monkeypatch):
-    if dial == "white-box":
+    if dial == "key":
         monkeypatch.setenv(models.SHOW, "1")  # its gradients tell of the key: tests/ui/test_private_key.py
     said = verdicts(opened(right=OWN, dial=dial))
     assert any("evaluated on the keyed classifier of your own: " in each for each in said)
 
 
 def test_it_can_be_asked(own):
-    app = opened(right=OWN, dial="black-box")
+    app = opened(right=OWN, dial="scores")
     run_and_wait(app)
     assert any("Crafted on the keyed classifier of your own" in each for each in verdicts(app))
 
@@ -67,7 +67,7 @@ def test_nothing_is_seen_behind_a_private_key(own):
     assert not torch.equal(seen(KEYED, probes(3)[:1]), probes(3)[:1])
 
 
-@pytest.mark.parametrize("knowledge", ["gray-box", "wrong-key"])
+@pytest.mark.parametrize("knowledge", ["twin", "own-key"])
 def test_pictures_and_figures_of_a_private_key_are_those_of_the_images_as_they_came(own, knowledge):
     made = experiment(right=OWN, left=CLASSICAL, knowledge=knowledge)
     adversarial = craft(made)(None)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from kerckhoffs import data, zoo
-from kerckhoffs.attackers import KNOWLEDGE
+from kerckhoffs.attackers import ATTACKERS
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.checks import FileRefused
 from kerckhoffs.defences import DEFENCES
@@ -131,8 +131,8 @@ def test_play_opens_on_an_example_that_flips_the_classical_classifier():
 
 def test_each_verdict_names_what_it_was_crafted_on_and_evaluated_on():
     app = opened()
-    for knowledge, crafted in (("gray-box", "classical"), ("white-box", "keyed")):
-        app.radio(key="knowledge").set_value(KNOWLEDGE[knowledge].name).run()
+    for knowledge, crafted in (("twin", "classical"), ("key", "keyed")):
+        app.radio(key="knowledge").set_value(ATTACKERS[knowledge].name).run()
         assert not app.exception
         shown = verdicts(app)
         assert len(shown) == 2
@@ -428,7 +428,7 @@ def test_after_a_reload_the_page_finds_the_attack_that_was_running(fresh_caches,
 
 
 def test_a_black_box_attack_says_how_many_queries_it_spent(fresh_caches):
-    app = opened(dial="black-box", attack="square", max_queries="30", epsilon="0.05")
+    app = opened(dial="scores", attack="square", max_queries="30", epsilon="0.05")
     run_and_wait(app)
     [said] = re.findall(r"Asked of the attacked model: (\d+) queries", html(app))
     assert 1 < int(said) <= 30

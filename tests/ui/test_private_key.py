@@ -11,7 +11,7 @@ import streamlit as st
 import torch
 
 from kerckhoffs import zoo
-from kerckhoffs.attackers import KNOWLEDGE
+from kerckhoffs.attackers import ATTACKERS
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.keys import Key
 from kerckhoffs.ui import models
@@ -74,7 +74,7 @@ def test_the_search_reads_a_public_key_off_the_pictures():
     assert places(put_in(images), found, key) == 784
 
 
-@pytest.mark.parametrize("dial", ["gray-box", "wrong-key"])
+@pytest.mark.parametrize("dial", ["twin", "own-key"])
 def test_not_one_place_of_a_private_key_comes_back(own, dial):  # noqa: F811
     images = crafted(UPLOADS)
     seen = [shown(each, right=OWN, dial=dial) for each in images]
@@ -95,7 +95,7 @@ def taken_away(made):
     return "\n".join([*parts, script(made)]).encode()
 
 
-ASKING = (("gray-box", "pgd", {"iterations": 3}), ("wrong-key", "bim", {"iterations": 3}), ("black-box", "square", {}))
+ASKING = (("twin", "pgd", {"iterations": 3}), ("own-key", "bim", {"iterations": 3}), ("scores", "square", {}))
 
 
 @pytest.mark.parametrize(("dial", "attack", "options"), ASKING)
@@ -136,17 +136,17 @@ def test_the_search_reads_neighbours_off_gradients_through_a_key_and_off_no_othe
 
 
 def test_no_attack_reads_gradients_through_a_private_key(own, monkeypatch):  # noqa: F811
-    white = KNOWLEDGE["white-box"].name
-    app = opened(right=OWN, dial="white-box")
+    white = ATTACKERS["key"].name
+    app = opened(right=OWN, dial="key")
     assert "The address's dial was refused" in words(app.warning)
     assert white not in app.radio(key="knowledge").options
     assert "Nor does an attack here read its gradients" in words(app.info)
     with pytest.raises(ValueError, match="unknown attacker on this classifier 'white-box'"):
-        craft(experiment(right=OWN, knowledge="white-box"))
+        craft(experiment(right=OWN, knowledge="key"))
     assert white in opened(right=KEYED).radio(key="knowledge").options
     monkeypatch.setenv(models.SHOW, "1")
     assert white in opened(right=OWN).radio(key="knowledge").options
-    craft(experiment(right=OWN, knowledge="white-box"))
+    craft(experiment(right=OWN, knowledge="key"))
 
 
 def test_a_batch_that_reads_them_shows_sizes_and_no_way_to_the_pictures(own):  # noqa: F811

@@ -8,8 +8,9 @@ import pandas as pd
 import streamlit as st
 from torch import Tensor
 
+from kerckhoffs import attackers as ladder
 from kerckhoffs import plots
-from kerckhoffs.attackers import KNOWLEDGE
+from kerckhoffs.attackers import ATTACKERS
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.data import DATASETS
 from kerckhoffs.evaluation import tables
@@ -172,8 +173,8 @@ def _side_by_side(row: pd.Series) -> tuple[str, str, str] | None:
     first, second = pair(card(crafted_on).dataset, card(crafted_on).network)
     for defended in dict.fromkeys((second, evaluated_on, crafted_on)):
         for dial in attackers(card(defended)):
-            knows = KNOWLEDGE[dial]
-            if attack.content_with(knows.reads) and knows.crafted_on(card(defended)) == crafted_on:
+            reads = ATTACKERS[dial].reads
+            if attack.content_with(reads) and ladder.crafted_on(dial, card(defended)) == crafted_on:
                 shown = evaluated_on in (first, defended, crafted_on)
                 return first if shown else evaluated_on, defended, dial
     return None

@@ -10,7 +10,7 @@ from html import escape
 
 import streamlit as st
 
-from kerckhoffs.attackers import KNOWLEDGE, Knowledge
+from kerckhoffs.attackers import ATTACKERS, Attacker
 from kerckhoffs.defences import RETRAININGS
 from kerckhoffs.zoo import ModelCard
 
@@ -40,16 +40,16 @@ _component = st.components.v2.component("kerckhoffs_scheme", html='<div id="sche
 
 def scheme(knowledge: str, defended: ModelCard, key: str) -> None:
     """Show it at one setting of the dial."""
-    _component(key=key, data=svg(KNOWLEDGE[knowledge], defended))
+    _component(key=key, data=svg(ATTACKERS[knowledge], defended))
 
 
-def svg(knowledge: Knowledge, defended: ModelCard) -> str:
+def svg(knowledge: Attacker, defended: ModelCard) -> str:
     """The drawing; its title and description say the same in words."""
     defence = defended.entry
     there = {"network", "weights", "transform" if defence.box else "", "key" if defended.keyed else ""}
     hidden = tuple(part for part in knowledge.hidden if part in there)
     name, summary = knowledge.words(defended)
-    own, asks = knowledge.id in ("gray-box", "wrong-key"), knowledge.id == "black-box"
+    own, asks = knowledge.id in ("twin", "own-key"), knowledge.id == "scores"
     above, below = LANES
     several = defence.networks if defence.networks > 1 else 0
     parts = [_arrow(28, above, 64 if defence.box else 172, above)]
@@ -77,7 +77,7 @@ def svg(knowledge: Knowledge, defended: ModelCard) -> str:
             _text(330, below, "output"),
             _text(220, below + 26, "crafted on this one", "small"),
         ]
-        if knowledge.id == "wrong-key":
+        if knowledge.id == "own-key":
             parts += [_box(64, below, 78, "P( · , k′)", False, "used"), _arrow(28, below, 64, below)]
             parts += [_arrow(142, below, 172, below), _text(103, below + 26, "made-up key k′", "small")]
         else:

@@ -68,7 +68,7 @@ def _no_help(experiment: Experiment) -> str:
     entry = card(experiment.right)
     if _undefended(entry):
         return "It has no defence: nothing was there to stop it."
-    if experiment.knowledge == "black-box":
+    if experiment.knowledge in ("labels", "scores"):
         return "Queries were enough: the defence failed" + (" though its key stayed secret." if entry.keyed else ".")
     if not entry.keyed:
         return "The defence failed, and it has no key to keep secret."

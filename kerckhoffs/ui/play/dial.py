@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from kerckhoffs.attackers import KNOWLEDGE
+from kerckhoffs.attackers import ALIASES, ATTACKERS
 from kerckhoffs.ui import link
 from kerckhoffs.ui.models import attackers, card
 from kerckhoffs.ui.parts.scheme import scheme
@@ -17,23 +17,23 @@ def dial(defended: str, key: str) -> str:
         key: of the control.
 
     Returns:
-        An id of KNOWLEDGE; only those are offered whose model to craft on is there.
+        An id of ATTACKERS; only those are offered whose model to craft on is there.
     """
     entry = card(defended)
     choices = attackers(entry)
     opening = OPENING_KNOWLEDGE if OPENING_KNOWLEDGE in choices else choices[-1]
-    link.once(key, "dial", opening, link.one_of(dict.fromkeys(choices)))
+    link.once(key, "dial", opening, lambda text: link.one_of(dict.fromkeys(choices))(ALIASES.get(text, text)))
     if st.session_state[key] not in choices:
         st.session_state[key] = opening
     chosen: str = st.radio(
         "What the attacker knows",
         choices,
-        format_func=lambda each: KNOWLEDGE[each].words(entry)[0],
+        format_func=lambda each: ATTACKERS[each].words(entry)[0],
         key=key,
         persist_state="session",
         label_visibility="collapsed",
         help="Turning this changes the model that the attack is crafted on, and nothing else.",
     )
-    st.caption(KNOWLEDGE[chosen].words(entry)[1])
+    st.caption(ATTACKERS[chosen].words(entry)[1])
     scheme(chosen, entry, key=f"{key}_scheme")
     return chosen

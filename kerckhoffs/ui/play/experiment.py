@@ -83,7 +83,7 @@ class Experiment:
 
 
 # What the page opens on: an attack that flips the classical classifier (a test holds that).
-OPENING_SAMPLE, OPENING_EPSILON, OPENING_KNOWLEDGE = 0, 0.15, "gray-box"
+OPENING_SAMPLE, OPENING_EPSILON, OPENING_KNOWLEDGE = 0, 0.15, "twin"
 
 
 def opening() -> Experiment:

@@ -7,7 +7,7 @@ from html import escape
 from torch import Tensor
 
 from kerckhoffs import plots
-from kerckhoffs.attackers import KNOWLEDGE
+from kerckhoffs.attackers import ATTACKERS
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.data import DATASETS
 from kerckhoffs.ui.models import card, title
@@ -61,7 +61,7 @@ def _setting(experiment: Experiment) -> str:
     classes = DATASETS[experiment.dataset].classes
     image = f"sample {experiment.value}" if experiment.source == "sample" else experiment.source
     words = [
-        f"{KNOWLEDGE[experiment.knowledge].words(card(experiment.right))[0]}. {DATASETS[experiment.dataset].name}",
+        f"{ATTACKERS[experiment.knowledge].words(card(experiment.right))[0]}. {DATASETS[experiment.dataset].name}",
         *_networks(experiment),
         f"{image} of class {classes[experiment.label]}",
         "no target" if experiment.target is None else f"target {classes[experiment.target]}",

@@ -5,10 +5,11 @@ from kerckhoffs.zoo.train.checkpoints import Checkpoint
 from kerckhoffs.zoo.train.judging import bfloat16_is_fast, error_rate
 from kerckhoffs.zoo.train.loop import Fitted, Progress, fit
 from kerckhoffs.zoo.train.pool import POOL
-from kerckhoffs.zoo.train.recipes import COMPANIONS, RECIPES, Recipe, companion, recipe_for
+from kerckhoffs.zoo.train.recipes import ATTACKERS_FROM, COMPANIONS, RECIPES, Recipe, companion, recipe_for
 from kerckhoffs.zoo.train.recipes import check as check_recipe
 
 __all__ = [
+    "ATTACKERS_FROM",
     "COMPANIONS",
     "POOL",
     "RECIPES",

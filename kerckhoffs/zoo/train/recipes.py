@@ -14,6 +14,8 @@ COMPANIONS = 1_000_000
 COMPANIONS_EACH = 100
 ATTACKERS = 1
 """The seed of what an attacker trains, where none is given: not that of the defender's networks, which is 0."""
+ATTACKERS_FROM = 10_000
+"""Seeds from here to COMPANIONS are of what attackers make for themselves (kerckhoffs.attackers): no defender's."""
 
 
 @dataclass(frozen=True)
@@ -142,5 +144,5 @@ def recipe_for(dataset: str, network: str, defence: str) -> Recipe:
         return replace(plain, epochs=8, epsilon=_STRANGERS_EPSILONS.get(dataset, 8 / 255), attack_steps=3)
     if training == "distilled":
         return replace(base, temperature=100.0)
-    attackers = DEFENCES[defence].by_attacker or network == "mlp"
+    attackers = DEFENCES[defence].by_attacker or network in ("mlp", "linear")
     return replace(base, seed=ATTACKERS) if attackers else base

@@ -37,10 +37,10 @@ CLASSES = [(before, after) for before in (LABEL, WRONG, TARGET) for after in (LA
 
 
 @pytest.mark.parametrize("target", [None, TARGET])
-@pytest.mark.parametrize("knowledge", ["gray-box", "wrong-key", "white-box", "black-box"])
+@pytest.mark.parametrize("knowledge", ["twin", "own-key", "key", "scores"])
 @pytest.mark.parametrize("right", [KEYED, CLASSICAL])
 def test_every_combination_of_outcomes_has_its_own_true_sentence(target, knowledge, right):
-    if right == CLASSICAL and knowledge == "gray-box":
+    if right == CLASSICAL and knowledge == "twin":
         pytest.skip("the classical classifier is its own twin: not offered")
     made = experiment(target=target, knowledge=knowledge, left=CONTROL, right=right, control=False)
     itself = made.crafted_on == made.right

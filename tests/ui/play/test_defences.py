@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from kerckhoffs import zoo
-from kerckhoffs.attackers import KNOWLEDGE
+from kerckhoffs.attackers import ATTACKERS
 from kerckhoffs.defences import DEFENCES, EnsembleClassifier
 from kerckhoffs.ui import models
 from kerckhoffs.ui.models import card, model
@@ -177,22 +177,22 @@ def test_the_wrong_key_is_another_one_before_the_same_networks(defence):
     assert [id(each) for each in networks[0]] == [id(each) for each in networks[1]]
 
 
-@pytest.mark.parametrize("knowledge", KNOWLEDGE)
+@pytest.mark.parametrize("knowledge", ATTACKERS)
 @every_defence
 def test_the_scheme_draws_what_stands_before_the_network_and_hides_no_key_that_is_not_there(defence, knowledge):
     entry = card(model_of(defence))
-    root = ElementTree.fromstring(scheme.svg(KNOWLEDGE[knowledge], entry))
+    root = ElementTree.fromstring(scheme.svg(ATTACKERS[knowledge], entry))
     drawn = [element.text for element in root.iter("text")]
     [described] = [element.text for element in root.iter("desc")]
     box = entry.entry.box
     assert not box or any(text.startswith(box) for text in drawn)
     assert any(text.startswith(("key k", "keys k")) for text in drawn) == entry.keyed
-    assert ("the key k" in described) == (entry.keyed and "key" in KNOWLEDGE[knowledge].hidden)
+    assert ("the key k" in described) == (entry.keyed and "key" in ATTACKERS[knowledge].hidden)
     assert any(text.startswith(f"{entry.entry.networks} networks") for text in drawn) == (entry.entry.networks > 1)
     assert any("trained" in text or "distilled" in text for text in drawn) == (entry.entry.training != "clean")
 
 
-@pytest.mark.parametrize("knowledge", ["gray-box", "white-box"])
+@pytest.mark.parametrize("knowledge", ["twin", "key"])
 @every_defence
 def test_what_follows_speaks_of_a_key_only_where_there_is_one(defence, knowledge):
     made = against(defence, knowledge=knowledge, options=(("epsilon", 0.9), ("perturb_all", True)))
@@ -203,7 +203,7 @@ def test_what_follows_speaks_of_a_key_only_where_there_is_one(defence, knowledge
         assert "It has no defence" not in said
     if entry.training != "clean":
         assert "the defence is none" not in said
-    assert ("key" in KNOWLEDGE[knowledge].words(card(made.right))[1]) or not entry.keyed
+    assert ("key" in ATTACKERS[knowledge].words(card(made.right))[1]) or not entry.keyed
 
 
 def test_the_menu_begins_with_the_networks_own_by_kind(monkeypatch, folder):
@@ -240,9 +240,9 @@ def test_nothing_behind_a_private_key_is_shown_of_any_defence(defence, private_k
     assert torch.equal(readings[made.right].clean_view, made.image)
     assert torch.equal(readings[made.right].adversarial_view, adversarial)
     assert readings[made.right].tiles == (1, 1)
-    assert "white-box" not in models.attackers(card(made.right))
+    assert "key" not in models.attackers(card(made.right))
     with pytest.raises(ValueError, match="unknown attacker on this classifier"):
-        craft(against(defence, knowledge="white-box"))
+        craft(against(defence, knowledge="key"))
     with pytest.raises(ValueError, match="that key is private"):
         models.need_view(made.right)
     app = opened(network=NETWORK, right=made.right)

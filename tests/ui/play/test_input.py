@@ -181,7 +181,7 @@ def test_a_refused_upload_leaves_nothing_of_the_picture_before_it():
 
 
 def test_without_an_image_the_address_keeps_all_that_was_chosen():
-    chosen = dict(set="fashion-mnist", network="table2", dial="white-box", attack="pgd", epsilon="0.2", control="true")
+    chosen = dict(set="fashion-mnist", network="table2", dial="key", attack="pgd", epsilon="0.2", control="true")
     app = opened(image="drawing", **chosen)
     assert "There is no image yet" in words(app.info)
     assert chosen.items() <= address(app).items()

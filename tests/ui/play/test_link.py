@@ -14,7 +14,7 @@ EXPERIMENT = {
     "network": "table2",
     "image": "sample",
     "sample": "23",
-    "dial": "white-box",
+    "dial": "key",
     "attack": "pgd",
     "epsilon": "0.07",
     "step_size": "0.02",

@@ -56,11 +56,11 @@ def test_the_program_of_every_attack_runs_as_printed_and_makes_the_same_example(
 @pytest.mark.parametrize(
     "changes",
     [
-        {"knowledge": "white-box", "target": 2},
+        {"knowledge": "key", "target": 2},
         {"source": "drawing", "value": SEVEN},
         {"source": "upload", "value": pixels.encode(torch.rand(1, 1, 28, 28)), "label": 2},
     ],
-    ids=["white-box", "drawing", "pixels"],
+    ids=["key", "drawing", "pixels"],
 )
 def test_the_program_holds_the_image_the_target_and_the_model(changes):
     made = experiment(**changes)
@@ -100,7 +100,7 @@ def test_the_figure_is_self_contained_and_says_all_that_decides_it():
 def test_no_text_of_the_figure_is_wider_than_it():
     fonts = {weight: ImageFont.truetype(file, 15) for weight, file in (("normal", WIDE), ("bold", WIDE_AND_BOLD))}
     for attack in ATTACKS:
-        made = quick(attack, dataset="fashion-mnist", label=9, target=6, knowledge="wrong-key", seed=999_999)
+        made = quick(attack, dataset="fashion-mnist", label=9, target=6, knowledge="own-key", seed=999_999)
         root, texts = figure_of(made)
         left, top, width, height = map(float, root.get("viewBox").split())
         for text in texts:
@@ -118,7 +118,7 @@ def test_a_png_holds_the_image_in_256_greys(tmp_path):
 
 
 def test_rounding_that_undoes_an_example_is_said():
-    made = experiment(attack="cw_l2", knowledge="white-box", options=(("iterations", 60),))
+    made = experiment(attack="cw_l2", knowledge="key", options=(("iterations", 60),))
     adversarial = craft(made)(None)
     sentence = takeaway.rounding(made, Example(adversarial, compare(made, adversarial), made=True))
     rounded = pixels.decode(pixels.encode(adversarial), (1, 28, 28))
@@ -136,7 +136,7 @@ def test_the_page_offers_the_files_and_says_what_rounding_does():
 
 
 def test_nothing_that_is_taken_away_holds_the_key():
-    made = experiment(knowledge="white-box")
+    made = experiment(knowledge="key")
     key = Key.load(zoo.shipped_folder() / "mnist-table1-keyed.key.json", public=True)
     adversarial = craft(made)(None)
     for text in (script(made), figure(made, adversarial, compare(made, adversarial))):

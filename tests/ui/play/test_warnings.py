@@ -54,7 +54,7 @@ def test_whether_the_attack_climbs_it_is_said(sizes):
     "changes",
     [
         {"target": 3},  # towards a target the cross-entropy does not vanish
-        {"attack": "square", "knowledge": "black-box", "options": (("epsilon", 0.15),)},
+        {"attack": "square", "knowledge": "scores", "options": (("epsilon", 0.15),)},
     ],
 )
 def test_nothing_is_measured_that_the_attack_does_not_need(sizes, changes):
@@ -71,7 +71,7 @@ def test_one_image_is_measured_once_whatever_the_options(sizes):
 
 
 def test_shipped_classifiers_have_a_gradient():
-    for knowledge in ("gray-box", "white-box"):
+    for knowledge in ("twin", "key"):
         assert vanishing(experiment(knowledge=knowledge)) == ""
 
 

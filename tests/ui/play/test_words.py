@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from kerckhoffs import data, zoo
-from kerckhoffs.attackers import KNOWLEDGE
+from kerckhoffs.attackers import ATTACKERS
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.ui.models import model
 from kerckhoffs.ui.parts import followed, scheme
@@ -31,7 +31,7 @@ def experiment(**changes):
         attack="fgsm",
         options=(("epsilon", 0.15), ("perturb_all", True)),
         target=None,
-        knowledge="gray-box",
+        knowledge="twin",
     )
     return Experiment(**(values | changes))
 
@@ -41,7 +41,7 @@ def said(**changes):
     return consequence(made, compare(made, craft(made)(None)))
 
 
-@pytest.mark.parametrize("knowledge", KNOWLEDGE.values(), ids=KNOWLEDGE)
+@pytest.mark.parametrize("knowledge", ATTACKERS.values(), ids=ATTACKERS)
 def test_the_scheme_is_well_formed_and_says_in_words_what_it_hides(knowledge):
     root = ElementTree.fromstring(scheme.svg(knowledge, zoo.card(KEYED)))
     title, words = (next(root.iter(name)).text for name in ("title", "desc"))
@@ -83,11 +83,11 @@ def test_an_attack_that_carries_over_is_a_failure_of_the_defence():
 
 def test_with_the_key_the_defence_is_none_and_queries_need_no_key():
     strong = (("epsilon", 0.3), ("perturb_all", True))
-    assert "With its key known, the defence is none" in said(knowledge="white-box", options=strong)
-    assert "Queries were enough" in said(knowledge="black-box", attack="square", options=strong)
+    assert "With its key known, the defence is none" in said(knowledge="key", options=strong)
+    assert "Queries were enough" in said(knowledge="scores", attack="square", options=strong)
 
 
-@pytest.mark.parametrize("knowledge", ["gray-box", "white-box"])
+@pytest.mark.parametrize("knowledge", ["twin", "key"])
 def test_a_clean_image_that_is_read_as_the_attack_wants_was_nothing_to_attack(knowledge):
     for target in (None, 7):
         words = said(label=3, target=target, knowledge=knowledge)
@@ -113,7 +113,7 @@ def test_every_attack_has_advice_that_names_its_own_options(attack):
 
 def test_a_black_box_attack_is_refused_gradients_whatever_the_page_does():
     with pytest.raises(ValueError, match="reads gradients"):
-        craft(experiment(knowledge="black-box"))
+        craft(experiment(knowledge="scores"))
 
 
 def test_only_a_few_pixels_are_followed_and_they_go_where_p_puts_them():
