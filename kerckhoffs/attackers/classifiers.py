@@ -8,12 +8,15 @@ import torch
 from torch import Tensor
 
 from kerckhoffs.attackers.base import Part, Target, Workshop
+from kerckhoffs.attacks import Option
 from kerckhoffs.data import DATASETS
 from kerckhoffs.defences import DEFENCES, DefendedClassifier
 from kerckhoffs.keys import Key
 from kerckhoffs.zoo import networks, train
 from kerckhoffs.zoo.train import Recipe
 
+ALL = 55_000  # training samples of MNIST and Fashion-MNIST
+SAMPLES = Option("samples", int, ALL, "Training samples that the attacker has.", low=100, high=ALL)
 QUICK = 2  # epochs of a plain training: a minute or two, and within a point or two of a long one
 
 
@@ -24,12 +27,14 @@ class Classifier(Part):
     Args:
         dataset, network, defence: keys of the registries.
         recipe: how; its seed, one of the attackers', names the keys as well.
+        samples: training samples that the attacker has.
     """
 
     dataset: str
     network: str
     defence: str
     recipe: Recipe
+    samples: int = ALL
 
     @property
     def label(self) -> str:
@@ -51,6 +56,7 @@ class Classifier(Part):
             self.defence,
             keys=self.keys,
             recipe=self.recipe,
+            samples=None if self.samples == ALL else self.samples,
             on_step=on_step,
             checkpoint=workshop.folder,
         )
@@ -77,7 +83,9 @@ class Classifier(Part):
         )
 
 
-def classifier(target: Target, defence: str, number: int = 0, network: str | None = None) -> Classifier:
+def classifier(
+    target: Target, defence: str, number: int = 0, network: str | None = None, samples: int = ALL
+) -> Classifier:
     """The attacker's number-th classifier with a defence, for the target's set and, unless another is named, network.
 
     Where nothing is attacked in training a few epochs are enough; else it is trained as such a defended one is.
@@ -86,4 +94,4 @@ def classifier(target: Target, defence: str, number: int = 0, network: str | Non
     recipe = replace(train.recipe_for(target.dataset, network, defence), seed=train.ATTACKERS_FROM + number)
     if DEFENCES[defence].training == "clean":
         recipe = replace(recipe, epochs=QUICK)
-    return Classifier(target.dataset, network, defence, recipe)
+    return Classifier(target.dataset, network, defence, recipe, samples)

@@ -12,7 +12,7 @@ from torch import nn
 
 from kerckhoffs import zoo
 from kerckhoffs.attackers.base import Attacker, Options, Part, Target, trained
-from kerckhoffs.attackers.classifiers import classifier
+from kerckhoffs.attackers.classifiers import ALL, SAMPLES, classifier
 from kerckhoffs.attacks import Option
 from kerckhoffs.attacks.averaged import Averaged
 from kerckhoffs.defences import DEFENCES
@@ -32,7 +32,7 @@ def shipped(target: Target) -> str | None:
 
 
 def _one(target: Target, options: Options) -> tuple[Part, ...]:
-    return (classifier(target, structure(target)),)
+    return (classifier(target, structure(target), samples=options["samples"]),)
 
 
 def _alike(target: Target, options: Options) -> tuple[Part, ...]:
@@ -63,8 +63,9 @@ OWN_KEY = Attacker(
     "by that key, and attacks this surrogate.",
     without_key=("Gray box: a keyed surrogate", WITHOUT.format("a network")),
     hidden=("key", "weights"),
-    model=lambda target, options: shipped(target),
+    model=lambda target, options: shipped(target) if options["samples"] == ALL else None,
     parts=_one,
+    options=(SAMPLES,),
     takes="about a minute",
 )
 

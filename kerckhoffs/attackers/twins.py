@@ -5,7 +5,7 @@ be trained as the defended classifier was, and against training on other network
 """
 
 from kerckhoffs.attackers.base import Attacker, Options, Part, Target, trained
-from kerckhoffs.attackers.classifiers import classifier
+from kerckhoffs.attackers.classifiers import ALL, SAMPLES, classifier
 from kerckhoffs.attacks import Option
 
 OTHERS = {"mlp": ("mlp", "mlp"), "linear": ("linear", "linear"), "cnn": ("half", "table1")}
@@ -22,7 +22,7 @@ def _other(target: Target, options: Options) -> tuple[Part, ...]:
 
 
 def _twin(target: Target, options: Options) -> tuple[Part, ...]:
-    return (classifier(target, "classical"),)
+    return (classifier(target, "classical", samples=options["samples"]),)
 
 
 def _alike(target: Target, options: Options) -> tuple[Part, ...]:
@@ -54,8 +54,9 @@ TWIN = Attacker(
     summary=TWIN_WORDS.format("key"),
     without_key=("Gray box: classical twin", TWIN_WORDS.format("weights")),
     hidden=("key", "weights"),
-    model=lambda target, options: trained(target, "classical"),
+    model=lambda target, options: trained(target, "classical") if options["samples"] == ALL else None,
     parts=_twin,
+    options=(SAMPLES,),
     takes="about a minute",
 )
 

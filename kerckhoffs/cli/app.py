@@ -1,4 +1,4 @@
-"""The command line: kerckhoffs app | defences | train | evaluate | runs | table3 | key | bench.
+"""The command line: kerckhoffs app | defences | attackers | train | evaluate | ladder | runs | table3 | key | bench.
 
 Also as python -m kerckhoffs. Bad arguments end with status 2 and one line. A command reads its options, calls one
 function and prints. To add one, write its file and its line here.
@@ -10,9 +10,11 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
+from kerckhoffs.cli.attackers import attackers_app
 from kerckhoffs.cli.bench import bench_command
 from kerckhoffs.cli.defences import defences_command
 from kerckhoffs.cli.keys import key_app
+from kerckhoffs.cli.ladder import ladder_command
 from kerckhoffs.cli.listing import runs_app
 from kerckhoffs.cli.runs import evaluate_command, table3_command
 from kerckhoffs.cli.serve import app_command
@@ -26,8 +28,10 @@ app = typer.Typer(
 app.add_typer(key_app, name="key")
 app.command("app")(app_command)
 app.command("defences")(defences_command)
+app.add_typer(attackers_app, name="attackers")
 app.command("train")(train_command)
 app.command("evaluate")(evaluate_command)
+app.command("ladder")(ladder_command)
 app.add_typer(runs_app, name="runs")
 app.command("table3")(table3_command)
 app.command("bench")(bench_command)

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from kerckhoffs import data, zoo
+from kerckhoffs import attackers, data
 from kerckhoffs.bench import contestants
 from kerckhoffs.checks import check_choice
 from kerckhoffs.cli.show import Markdown, document
@@ -39,7 +39,9 @@ Csv = Annotated[Path | None, typer.Option(help="File for all rows, .csv or .csv.
 
 def evaluate_command(
     attack: Annotated[list[str] | None, typer.Option(help="id or id:option=value.")] = None,
-    crafted_on: Annotated[list[str] | None, typer.Option(help="Models to craft on, each in turn.")] = None,
+    crafted_on: Annotated[
+        list[str] | None, typer.Option(help="Models to craft on, each in turn, also <attacker>@<model>.")
+    ] = None,
     evaluated_on: Annotated[list[str] | None, typer.Option(help="Models that are shown every example.")] = None,
     targets: Annotated[
         list[str] | None, typer.Option(help=f"Each in turn: {', '.join(experiments.TARGETS)}. Untargeted by default.")
@@ -69,34 +71,32 @@ def evaluate_command(
     """
     engines.check(engine, workers)
     _check_csv(csv, out)
-    finish = partial(_finish, workers=workers, engine=engine, address=address, csv=csv, report=_summary, full=markdown)
+    done = partial(finish, workers=workers, engine=engine, address=address, csv=csv, report=_summary, full=markdown)
     grid = (attack, crafted_on, evaluated_on, targets, seed, zip_, models, stop, start or None)
     if resume:
         _alone("--resume goes on with", *grid, out, like, None if split == "test" else split)
-        return finish(runs.open_run(resume))
+        return done(runs.open_run(resume))
     if like:
         _alone("--like begins anew", *grid, None if split == "test" else split)
         same = listing.named(like)
         _ = same.cards  # refuses models that have changed: it would not be the same
         run = runs.create(
             same.experiments,
-            command=_command(),
+            command=this_command(),
             folder=out,
             model_folder=same.model_folder,
             uploaded=same.uploaded,
         )
-        return finish(run)
+        return done(run)
     named = [contestants.read(spec) for spec in listed(attack)]
-    crafters, judges = listed(crafted_on), listed(evaluated_on)
+    crafters, judges = [attackers.resolve(each, models) for each in listed(crafted_on)], listed(evaluated_on)
     for name, values in (("--attack", named), ("--crafted-on", crafters), ("--evaluated-on", judges)):
         if not values:
             raise ValueError(f"{name} is missing: name at least one, or --resume a run")
     check_choice(split, data.SPLITS, "split")
     uploaded = None
     if zip_:
-        cards = zoo.models(models)
-        check_choice(crafters[0], cards, "model")
-        uploaded, split = _read_zip(zip_, cards[crafters[0]].dataset), UPLOADED
+        uploaded, split = _read_zip(zip_, attackers.card(crafters[0], models).dataset), UPLOADED
     if stop is None:
         stop = len(uploaded.names) if uploaded else start + 100
     what = experiments.grid(
@@ -111,7 +111,7 @@ def evaluate_command(
     )
     for name, rule in experiments.left_out([name for name, _ in named], listed(targets)):
         print(f"left out: {name} with the targets {rule}: it cannot aim", file=sys.stderr)
-    return finish(runs.create(what, command=_command(), folder=out, model_folder=models, uploaded=uploaded))
+    return done(runs.create(what, command=this_command(), folder=out, model_folder=models, uploaded=uploaded))
 
 
 def table3_command(
@@ -135,17 +135,17 @@ def table3_command(
     """Make the paper's Table 3 again and set it beside the paper's figures. Ctrl-C leaves a run that can be resumed."""
     engines.check(engine, workers)
     _check_csv(csv, out)
-    finish = partial(_finish, workers=workers, engine=engine, address=address, csv=csv, report=_table3, full=markdown)
+    done = partial(finish, workers=workers, engine=engine, address=address, csv=csv, report=_table3, full=markdown)
     if resume:
         _alone("--resume goes on with", rows, out)
-        return finish(runs.open_run(resume))
+        return done(runs.open_run(resume))
     chosen = list(dict.fromkeys(listed(rows))) or list(table3.ROWS)
     if any(table3.ROWS[row].attack == "fgsm" for row in chosen if row in table3.ROWS):
         print(
             "looking for the epsilon at which FGSM's error on the classical classifier is the paper's", file=sys.stderr
         )
     what = table3.plan(chosen, targets=targets, seed=seed, samples=samples, thorough=thorough)
-    return finish(runs.create(what, command=_command(), folder=out))
+    return done(runs.create(what, command=this_command(), folder=out))
 
 
 def check_file(path: Path) -> None:
@@ -177,7 +177,8 @@ def listed(values: list[str] | None) -> list[str]:
     return [name.strip() for value in values or [] for name in value.split(",")]
 
 
-def _command() -> str:
+def this_command() -> str:
+    """How this command was called."""
     return shlex.join(["python", "-m", "kerckhoffs", *sys.argv[1:]])
 
 
@@ -192,7 +193,7 @@ Report = Callable[[Run], tuple[pd.DataFrame, pd.DataFrame, list[Raised]]]
 """For people: all columns, those that matter most, and what to be wary of."""
 
 
-def _finish(
+def finish(
     run: Run, *, workers: int, engine: str, address: str | None, csv: Path | None, report: Report, full: bool
 ) -> int:
     """Do what is left of a run, with a bar; then write and print its report. Returns the exit status."""
@@ -227,17 +228,18 @@ def _summary(run: Run) -> tuple[pd.DataFrame, pd.DataFrame, list[Raised]]:
     """Write the summary as CSV and JSON; returns it for people."""
     rows = run.rows(flags.WITH_SUMMARY)
     counted, found = summaries.summarise(rows), flags.raised(rows)
-    _write(run, flags.marked(counted, found))
+    write(run, flags.marked(counted, found))
     return summaries.report(counted), summaries.brief(counted), found
 
 
 def _table3(run: Run) -> tuple[pd.DataFrame, pd.DataFrame, list[Raised]]:
     rows = run.rows(flags.WITH_SUMMARY)
     lines = table3.compare(rows)
-    _write(run, lines)
+    write(run, lines)
     return table3.report(lines), table3.brief(lines), flags.raised(rows)
 
 
-def _write(run: Run, summary: pd.DataFrame) -> None:
+def write(run: Run, summary: pd.DataFrame) -> None:
+    """Keep a summary with its run, as CSV and JSON."""
     files.write_atomically(run.folder / "summary.csv", tables.csv(summary))
     files.write_atomically(run.folder / "summary.json", summary.to_json(orient="records", indent=1).encode())

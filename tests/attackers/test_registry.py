@@ -67,12 +67,12 @@ def test_nobody_else_ever_crafts_on_the_defended_classifier_itself(defence):
 def test_a_trained_classifier_that_ships_is_crafted_on_and_another_is_made(name, defence, dataset, network):
     card = card_of(dataset, network, "keyed")
     id_ = model_id(dataset, network, defence)
-    assert crafted_on(name, card) == (id_ if id_ in zoo.models() else f"{name}@{card.id}")
+    assert crafted_on(name, card) == (id_ if id_ in zoo.models() else f"{name}:samples=55000@{card.id}")
 
 
 def test_the_twin_of_a_shipped_classical_classifier_is_another_one():
     card = zoo.card("mnist-table1-classical")
-    assert crafted_on("twin", card) == "twin@mnist-table1-classical"
+    assert crafted_on("twin", card) == "twin:samples=55000@mnist-table1-classical"
     assert crafted_on("twin", card_of("mnist", "table1", "classical", own=True)) == card.id
 
 

@@ -28,6 +28,8 @@ from kerckhoffs.zoo.train.methods import Adversarial, Clean, Distilled, Ensemble
 from kerckhoffs.zoo.train.quick import quicken
 from kerckhoffs.zoo.train.recipes import Recipe, companion
 
+LEAST_STEPS = 100  # of an epoch on a few samples
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -79,6 +81,7 @@ def fit(
     *,
     keys: tuple[Key, ...] = (),
     recipe: Recipe | None = None,
+    samples: int | None = None,
     on_step: OnStep | None = None,
     checkpoint: Path | None = None,
 ) -> Fitted:
@@ -92,6 +95,8 @@ def fit(
         dataset, network, defence: keys of data.DATASETS, zoo.NETWORKS and defences.DEFENCES.
         keys: as many as the defence needs.
         recipe: how; Recipe() by default.
+        samples: train on so many of the training samples, drawn by the recipe's seed, all by default. A few are gone
+            through several times in an epoch, which has at least LEAST_STEPS steps.
         on_step: called after every step.
         checkpoint: a folder where the state is kept after every epoch, and taken up again; of this training alone.
 
@@ -112,7 +117,7 @@ def fit(
         needed = ", ".join(map(str, lengths)) or "none"
         raise ValueError(f"{defence} needs keys of the lengths {needed}, but was given {[len(key) for key in keys]}")
     model = _build(dataset, defence, lambda: networks.build(network, dataset), keys, recipe.seed)
-    sets = data.load(dataset, "train"), data.load(dataset, "validation")
+    sets = _some(data.load(dataset, "train"), samples, recipe), data.load(dataset, "validation")
     if len(sets[0][1]) < recipe.batch_size:
         raise ValueError(
             f"batch_size must be at most {len(sets[0][1])}, the training samples, but is {recipe.batch_size}"
@@ -145,6 +150,22 @@ def fit(
     fitted = _Run(model, sets, recipe, method, on_step, kept, "network").go()
     quicken(fitted.model.network, on=False)
     return replace(fitted, seconds=fitted.seconds + sum(each.seconds for each in others))
+
+
+def _some(training: Labelled, samples: int | None, recipe: Recipe) -> Labelled:
+    """So many of the training samples, as often as an epoch of LEAST_STEPS steps takes; all if None.
+
+    Raises:
+        ValueError: if there are not so many.
+    """
+    images, labels = training
+    if samples is None:
+        return training
+    if not 1 <= samples <= len(labels):
+        raise ValueError(f"samples must be between 1 and {len(labels)}, the training samples, but is {samples}")
+    chosen = torch.randperm(len(labels), generator=torch.Generator().manual_seed(recipe.seed))[:samples]
+    chosen = chosen.repeat(max(1, -(-LEAST_STEPS * recipe.batch_size // samples)))
+    return images[chosen], labels[chosen]
 
 
 def _build(

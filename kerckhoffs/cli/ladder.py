@@ -1,0 +1,109 @@
+"""kerckhoffs ladder: the attacked error at every rung of what an attacker knows, and the key advantage."""
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+
+from kerckhoffs import zoo
+from kerckhoffs.attackers import ATTACKERS
+from kerckhoffs.checks import check_choice
+from kerckhoffs.cli import attackers as making
+from kerckhoffs.cli.runs import Address, Csv, Engine, Out, Resume, Workers, finish, listed, this_command, write
+from kerckhoffs.cli.show import Markdown
+from kerckhoffs.evaluation import engines, flags, ladder, runs
+from kerckhoffs.evaluation.flags import Raised
+from kerckhoffs.evaluation.ladder import Group
+from kerckhoffs.evaluation.runs import Run
+
+
+def ladder_command(
+    model: Annotated[
+        list[str] | None, typer.Argument(help="Defended classifiers of one set, network and defence: one for each key.")
+    ] = None,
+    control: Annotated[
+        list[str] | None,
+        typer.Option(help="Classifiers without a key, trained apart: one for each of the defended, in their order."),
+    ] = None,
+    rung: Annotated[list[str] | None, typer.Option(help=f"All by default: {', '.join(ATTACKERS)}.")] = None,
+    epsilon: Annotated[list[float] | None, typer.Option(help="linf budgets; those of the set by default.")] = None,
+    queries: Annotated[list[int] | None, typer.Option(help="Budgets of the black boxes.")] = None,
+    keys: Annotated[list[int] | None, typer.Option(help="How many keys of their own an attacker has.")] = None,
+    share: Annotated[list[float] | None, typer.Option(help="Of the key, that has leaked.")] = None,
+    data: Annotated[
+        list[int] | None, typer.Option(help="Training samples of an attacker with one own key, beside all.")
+    ] = None,
+    samples: Annotated[int, typer.Option(help="The first so many test samples.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Of random attacks.")] = 0,
+    models: Annotated[Path | None, typer.Option(help="Folder of the defended classifiers and the controls.")] = None,
+    out: Out = None,
+    resume: Resume = None,
+    workers: Workers = 1,
+    engine: Engine = "local",
+    address: Address = None,
+    csv: Csv = None,
+    markdown: Markdown = False,
+) -> int:
+    """Be every attacker in turn, from one who knows nothing to one who has the key. What an attacker has to make first
+    is made first. Ctrl-C leaves a run that can be resumed.
+
+    Each error has a 95 % interval, over samples and, of several keys, over keys too. The key advantage is the attacked
+    error of the control minus that of the keyed classifier.
+    """
+    engines.check(engine, workers)
+    done = partial(finish, workers=workers, engine=engine, address=address, csv=csv, full=markdown)
+    if resume:
+        if model or control or rung or out:
+            raise ValueError("--resume goes on with what the run's manifest says: leave out what is to be evaluated")
+        run = runs.open_run(resume)
+        return done(run, report=report)
+    if not model:
+        raise ValueError("name at least one defended classifier, or --resume a run")
+    defended = [zoo.card(name, models) for name in model]
+    beside = [zoo.card(name, models) for name in listed(control)]
+    if len(ladder.groups(defended)) > 1:
+        raise ValueError("the defended classifiers must be of one set, network and defence: one for each key")
+    if beside and len(beside) != len(defended):
+        raise ValueError(f"each key needs a control of its own: {len(defended)} classifiers, {len(beside)} controls")
+    chosen = listed(rung) or list(ATTACKERS)
+    for name in chosen:
+        check_choice(name, ATTACKERS, "rung")
+    every = ladder.rungs(
+        queries=queries or ladder.QUERIES,
+        keys=keys or (2, 4, 8),
+        shares=share or (0.0, 0.25, 0.5, 0.75, 1.0),
+        samples=data or (),
+    )
+    what = ladder.plan(
+        defended,
+        beside,
+        [each for each in every if each.attacker in chosen],
+        epsilons=epsilon or ladder.EPSILONS.get(defended[0].dataset, (0.1,)),
+        samples=samples,
+        seed=seed,
+    )
+    missing = ladder.to_make(what, models)
+    if missing:
+        print(f"to be made first: {', '.join(missing)}", file=sys.stderr)
+        if not making.make(missing, models):
+            return 130
+    return done(runs.create(what, command=this_command(), folder=out, model_folder=models), report=report)
+
+
+def report(run: Run) -> tuple[pd.DataFrame, pd.DataFrame, list[Raised]]:
+    """The ladder of a run for people: all columns, those that matter, and what to be wary of."""
+    rows = run.rows((*flags.WITH_SUMMARY, "forwards"))
+    lines = ladder.lines(rows, *sides(run), ladder.budgets(run.experiments))
+    write(run, lines)
+    return ladder.report(lines), ladder.brief(lines), flags.raised(rows)
+
+
+def sides(run: Run) -> tuple[tuple[Group, ...], Group]:
+    """The defended classifiers of a run, and the controls: those that have no key."""
+    evaluated = dict.fromkeys(name for each in run.experiments for name in each.evaluated_on)
+    cards = [run.cards[name] for name in evaluated]
+    controls = [card for card in cards if not card.keyed]
+    return ladder.groups([card for card in cards if card.keyed]), Group("control", tuple(card.id for card in controls))
