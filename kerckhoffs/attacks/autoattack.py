@@ -4,8 +4,9 @@ Croce and Hein, "Reliable evaluation of adversarial robustness with an ensemble 
 (2020), section 5, the standard version in linf: APGD with the cross-entropy, APGD towards each of the 9 most likely
 wrong classes with the targeted DLR loss, FAB towards the same, and Square with 5000 queries. The cross-entropy is
 climbed in exact arithmetic (sign.py). The authors' targeted DLR loss has the true class where ours has the strongest
-other class; these are the same until the image is misread, when it is done. Below 4 classes, which DLR needs, the
-second attack climbs the targeted cross-entropy.
+other class; these are the same until the image is misread, when it is done. Square's schedule is stretched to its
+queries, which the authors do in Square but not here. Below 4 classes, which DLR needs, the second attack climbs the
+targeted cross-entropy.
 """
 
 from collections.abc import Callable

@@ -2,9 +2,8 @@
 
 Croce and Hein, "Minimally distorted adversarial examples with a fast adaptive boundary attack" (ICML 2020), algorithm
 1 in linf, in the variant of their AutoAttack (FAB-T): instead of the gradients of all classes at every step, whole
-walks to the most likely wrong classes, one after the other, each with one gradient a step. One thing differs: the
-boundary is that between the target and the strongest other class, not the true one. The two are the same wherever the
-model is not fooled, which is where a walk looks but for what its step back leaves behind the boundary.
+walks to the most likely wrong classes, one after the other, each with one gradient a step. An attack that is told its
+target has no true class to leave: its boundary is that between the target and the strongest other class.
 """
 
 import torch
@@ -35,7 +34,7 @@ def fab(
     """x' <- clip((1 - a) (x' + eta d(x')) + a (x + eta d(x))), d(z) the way from z to the boundary as it seems at x'.
 
     The model is made linear at x'. d(z) is the smallest step in linf from z, inside the box, to where the target class
-    is level with the strongest other one; a = min(|d(x')| / (|d(x')| + |d(x)|), 0.1) and eta = 1.05. An x' that fools
+    is level with the true one; a = min(|d(x')| / (|d(x')| + |d(x)|), 0.1) and eta = 1.05. An x' that fools
     is kept if it is the smallest so far, and x' <- x + 0.9 (x' - x). It starts from x' = x, for each target anew.
 
     Args:
@@ -59,9 +58,11 @@ def fab(
     targets = pursuit.labels[:, None] if targeted else likeliest(pursuit, classes)  # (M, T)
     total = iterations * targets.shape[1]
     for number, target in enumerate(targets.unbind(1) if len(pursuit) else ()):
+        objective, aims = (lead, target) if targeted else (_ahead, pursuit.logits.shape[1] * target + pursuit.labels)
         x = pursuit.images
         for step in range(1, iterations + 1):
-            x = _towards(model, pursuit.images, x, target)
+            ahead, slope, _ = look(model, x, aims, True, objective)
+            x = _onward(pursuit.images, x, slope, -ahead)
             success = fooled(read(model, x), pursuit.labels, targeted)
             delta = x - pursuit.images
             pursuit.keep(x, success, norms(delta, torch.inf))
@@ -77,12 +78,18 @@ def likeliest(pursuit: Pursuit, classes: int) -> Tensor:
     return wrong.argsort(stable=True, dim=1, descending=True)[:, : min(classes, wrong.shape[1] - 1)]
 
 
-def _towards(model: nn.Module, images: Tensor, x: Tensor, target: Tensor) -> Tensor:
-    """The next x' (M, C, H, W)."""
-    behind, slope, _ = look(model, x, target, True, lead)  # by how much the target leads: negative
+def _ahead(logits: Tensor, pairs: Tensor, targeted: bool) -> Tensor:
+    """By how many logits the target leads the label, (R,) float64; pairs (R,) are K target + label."""
+    classes = torch.stack([pairs // logits.shape[1], pairs % logits.shape[1]], 1)
+    target, label = logits.double().gather(1, classes).unbind(1)
+    return target - label
+
+
+def _onward(images: Tensor, x: Tensor, slope: Tensor, behind: Tensor) -> Tensor:
+    """The next x' (M, C, H, W), from the slope at x' and by how much the target trails there, (M,)."""
     to_image = (slope.double() * (images - x)).flatten(1).sum(1)
-    here = to_hyperplane(x, slope, -behind)
-    there = to_hyperplane(images, slope, -behind - to_image)
+    here = to_hyperplane(x, slope, behind)
+    there = to_hyperplane(images, slope, behind - to_image)
     near, far = norms(here, torch.inf).clamp_min(1e-8), norms(there, torch.inf).clamp_min(1e-8)
     bias = (near / (near + far)).clamp_max(LARGEST_BIAS)[:, None, None, None]
     return ((1 - bias) * (x + OVERSHOOT * here) + bias * (images + OVERSHOOT * there)).clamp(0, 1)

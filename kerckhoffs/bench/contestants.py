@@ -18,6 +18,7 @@ from io import StringIO
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -151,6 +152,8 @@ def _module(library: str, part: str = "") -> Any:
     if library == "adv_lib" and "visdom" not in sys.modules and importlib.util.find_spec("visdom") is None:
         # It draws curves with visdom if asked to, and imports it in any case; visdom does not build any more.
         sys.modules["visdom"] = ModuleType("visdom")
+    if library == "art" and not hasattr(np, "mat"):
+        np.mat = np.asmatrix  # type: ignore[attr-defined]  # its GeoDA asks for what NumPy 2 has taken away
     return importlib.import_module(library + part)
 
 
@@ -221,6 +224,19 @@ def _torchattacks(
     return result
 
 
+class _Single(nn.Module):
+    """A model that takes numbers of any precision: some of ART's attacks come with float64."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of the images in float32."""
+        logits: Tensor = self.model(images.float())
+        return logits
+
+
 def _art(
     attack: str,
     model: nn.Module,
@@ -239,13 +255,20 @@ def _art(
         model = nn.Sequential(nn.Flatten(), nn.Unflatten(1, shape), model)
         images = images.flatten(1)[..., None, None]  # (N, C * H * W, 1, 1)
     estimator = estimators.PyTorchClassifier(
-        model, nn.CrossEntropyLoss(), tuple(images.shape[1:]), classes, clip_values=(0.0, 1.0), device_type="cpu"
+        _Single(model),
+        nn.CrossEntropyLoss(),
+        tuple(images.shape[1:]),
+        classes,
+        clip_values=(0.0, 1.0),
+        device_type="cpu",
     )
-    run = getattr(evasion, attack)(estimator, targeted=targeted, verbose=False, **options)
+    aimed = {} if attack in _UNTARGETED else {"targeted": targeted}
+    run = getattr(evasion, attack)(estimator, verbose=False, **aimed, **options)
     return torch.from_numpy(run.generate(images.numpy(), labels.numpy())).reshape(-1, *shape).float()
 
 
 _BUDGET = 0.1
+_UNTARGETED = ("GeoDA", "SquareAttack")  # classes of ART that take no `targeted`
 
 PEERS: dict[str, Peer] = {
     entry.id: entry
@@ -265,6 +288,13 @@ PEERS: dict[str, Peer] = {
             "foolbox.deepfool", "l2", "minimal", partial(_foolbox, "L2DeepFoolAttack"), dict(steps=50), targeted=False
         ),
         Peer("foolbox.hop_skip_jump", "l2", "minimal", partial(_foolbox, "HopSkipJumpAttack"), dict(steps=20)),
+        Peer(
+            "foolbox.hop_skip_jump_linf",
+            "linf",
+            "minimal",
+            partial(_foolbox, "HopSkipJumpAttack", constraint="linf"),
+            dict(steps=20),
+        ),
         Peer(
             "foolbox.pgd",
             "linf",
@@ -287,6 +317,14 @@ PEERS: dict[str, Peer] = {
             partial(_foolbox, "LinfMomentumIterativeFastGradientMethod"),
             dict(epsilon=_BUDGET, steps=10, rel_stepsize=0.2, momentum=1.0),
             note="it sums the gradients' signs, not the gradients",
+        ),
+        Peer(
+            "foolbox.noise",
+            "linf",
+            "budget",
+            partial(_foolbox, "LinfRepeatedAdditiveUniformNoiseAttack"),
+            dict(epsilon=_BUDGET, repeats=100),
+            targeted=False,
         ),
         Peer(
             "adv_lib.cw_l2",
@@ -365,11 +403,37 @@ PEERS: dict[str, Peer] = {
             note="an image whose gradient is 0 becomes NaN",
         ),
         Peer(
+            "torchattacks.vmi_fgsm",
+            "linf",
+            "budget",
+            partial(_torchattacks, "VMIFGSM"),
+            dict(eps=_BUDGET, alpha=_BUDGET / 10, steps=10, decay=1.0, N=20, beta=1.5),
+            note="an image whose gradient is 0 becomes NaN",
+        ),
+        Peer(
             "torchattacks.apgd",
             "linf",
             "budget",
             partial(_torchattacks, "APGD"),
             dict(eps=_BUDGET, steps=100),
+            targeted=False,
+        ),
+        Peer(
+            "torchattacks.autoattack",
+            "linf",
+            "budget",
+            partial(_torchattacks, "AutoAttack"),
+            dict(eps=_BUDGET, version="standard", seed=0),
+            note="10 steps of each gradient attack, where the authors' have 100",
+            targeted=False,
+        ),
+        Peer(
+            "torchattacks.fab",
+            "linf",
+            "minimal",
+            partial(_torchattacks, "FAB", multi_targeted=True),
+            dict(eps=1.0, steps=100),
+            note="stops at the first class that is reached within eps",
             targeted=False,
         ),
         Peer(
@@ -403,6 +467,17 @@ PEERS: dict[str, Peer] = {
             partial(_art, "CarliniLInfMethod"),
             dict(max_iter=100, learning_rate=1e-1, initial_const=1e-5, largest_const=20.0, decrease_factor=0.9),
             note="when targeted, it takes any class but the target for a success",
+        ),
+        Peer("art.hop_skip_jump", "l2", "minimal", partial(_art, "HopSkipJump", norm=2), dict(max_iter=20)),
+        Peer("art.hop_skip_jump_linf", "linf", "minimal", partial(_art, "HopSkipJump", norm="inf"), dict(max_iter=20)),
+        Peer("art.geoda", "l2", "minimal", partial(_art, "GeoDA"), dict(max_iter=4000), targeted=False),
+        Peer(
+            "art.square",
+            "linf",
+            "budget",
+            partial(_art, "SquareAttack"),
+            dict(eps=_BUDGET, max_iter=5000),
+            targeted=False,
         ),
     )
 }

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from kerckhoffs import data, zoo
-from kerckhoffs.attacks import ATTACKS, apgd, bim, ddn, fgsm, illc, mi_fgsm, otcm, pgd, rand_fgsm
+from kerckhoffs.attacks import ATTACKS, apgd, bim, ddn, fgsm, illc, mi_fgsm, otcm, pgd, rand_fgsm, vmi_fgsm
 from kerckhoffs.attacks.geometry import into_ball
 from kerckhoffs.attacks.sign import cross_entropy, rounded
 from tests.linear import Linear
@@ -201,6 +201,7 @@ STEPS = {
     "rand_fgsm": (rand_fgsm, {"random_share": 0.0}),
     "bim": (bim, {"step_size": 0.1, "iterations": 1}),
     "mi_fgsm": (mi_fgsm, {"iterations": 1}),
+    "vmi_fgsm": (vmi_fgsm, {"iterations": 1}),
     "pgd": (pgd, {"step_size": 0.1, "iterations": 1, "random_start": False}),
     "apgd": (apgd, {"iterations": 1, "random_start": False}),
 }
