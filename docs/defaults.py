@@ -54,6 +54,9 @@ PEERS: dict[str, tuple[str, str]] = {  # attack: the classes of torchattacks and
     "finite_differences": ("", ""),
     "one_pixel": ("OnePixel", ""),
     "zoo": ("", ""),
+    "rays": ("", ""),
+    "hop_skip_jump_linf": ("", "HopSkipJumpAttack"),
+    "surfree": ("", ""),
     "hop_skip_jump": ("", "HopSkipJumpAttack"),
     "noise": ("", "LinfRepeatedAdditiveUniformNoiseAttack"),
 }
@@ -71,6 +74,7 @@ OURS: dict[str, dict[str, str]] = {  # what a peer's option is called here, wher
     "ddn": {"init_epsilon": "initial_norm"},
     "deepfool": {"steps": "max_iterations"},
     **{f"fmn_{norm}": {"max_stepsize": "step_size"} for norm in ("l0", "l2", "linf")},
+    "hop_skip_jump_linf": {"initial_gradient_eval_steps": "initial_probes"},
     "hop_skip_jump": {"initial_gradient_eval_steps": "initial_probes"},
 }
 UNSAID = (

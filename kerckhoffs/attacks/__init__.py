@@ -16,7 +16,7 @@ from kerckhoffs.attacks.fab import FAB, fab
 from kerckhoffs.attacks.fgsm import FGSM, fgsm
 from kerckhoffs.attacks.finite_differences import FINITE_DIFFERENCES, finite_differences
 from kerckhoffs.attacks.fmn import FMN_L0, FMN_L2, FMN_LINF, fmn_l0, fmn_l2, fmn_linf
-from kerckhoffs.attacks.hop_skip_jump import HOP_SKIP_JUMP, hop_skip_jump
+from kerckhoffs.attacks.hop_skip_jump import HOP_SKIP_JUMP, HOP_SKIP_JUMP_LINF, hop_skip_jump, hop_skip_jump_linf
 from kerckhoffs.attacks.illc import ILLC, illc
 from kerckhoffs.attacks.jsma import JSMA, jsma
 from kerckhoffs.attacks.lbfgs import LBFGS, lbfgs
@@ -27,7 +27,9 @@ from kerckhoffs.attacks.one_pixel import ONE_PIXEL, one_pixel
 from kerckhoffs.attacks.otcm import OTCM, otcm
 from kerckhoffs.attacks.pgd import PGD, pgd
 from kerckhoffs.attacks.rand_fgsm import RAND_FGSM, rand_fgsm
+from kerckhoffs.attacks.rays import RAYS, rays
 from kerckhoffs.attacks.square import SQUARE, square
+from kerckhoffs.attacks.surfree import SURFREE, surfree
 from kerckhoffs.attacks.universal import UNIVERSAL, universal
 from kerckhoffs.attacks.vmi_fgsm import VMI_FGSM, vmi_fgsm
 from kerckhoffs.attacks.zoo_attack import ZOO, zoo
@@ -53,6 +55,7 @@ __all__ = [
     "fmn_l2",
     "fmn_linf",
     "hop_skip_jump",
+    "hop_skip_jump_linf",
     "illc",
     "jsma",
     "lbfgs",
@@ -63,7 +66,9 @@ __all__ = [
     "otcm",
     "pgd",
     "rand_fgsm",
+    "rays",
     "square",
+    "surfree",
     "universal",
     "vmi_fgsm",
     "zoo",
@@ -100,6 +105,9 @@ ATTACKS: dict[str, Attack] = {
         FINITE_DIFFERENCES,
         ONE_PIXEL,
         ZOO,
+        RAYS,
+        HOP_SKIP_JUMP_LINF,
+        SURFREE,
         HOP_SKIP_JUMP,
         NOISE,
     )

@@ -174,7 +174,8 @@ class Attack:
         Args:
             generator: where a random attack draws from; left out, one with seed 0. Others ignore it.
             training: images and labels that the attacker has: a universal attack is fitted on them, HopSkipJump
-                starts from them; left out, the images it is shown. Others ignore it.
+                and SurFree start from them where noise gives no start; left out, the images it is shown. Others ignore
+                it.
 
         Raises:
             ValueError: on bad images or labels, an unknown option, or a value out of range.

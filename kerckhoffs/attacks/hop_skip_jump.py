@@ -1,29 +1,22 @@
 """HopSkipJump: walks along the decision boundary and asks for labels only.
 
-Chen, Jordan and Wainwright, "HopSkipJumpAttack: a query-efficient decision-based attack" (2020), Algorithm 2, l2. Two
-deviations. The start is the nearest of many directions towards noise of every grain, not one image of white noise:
-coarse noise reaches classes that white noise never does, and so can be aimed. Where it does not, an image of a wanted
-class is the start, as in the publication's targeted attack. And the probes of the gradient are never so small that
-float32 rounds them away, which only large images notice.
+Chen, Jordan and Wainwright, "HopSkipJumpAttack: a query-efficient decision-based attack" (2020), Algorithm 2, l2 and
+linf. Deviations: where it starts (boundary.py); the probes of the gradient are never so small that float32 rounds them
+away; and in linf, bisections end at a share of d^-1.5 as in l2, not d^-2, and probes are no uniform but normal numbers.
 """
 
 import math
-from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
 from kerckhoffs.attacks.base import MAX_BAD_QUERIES, Attack, OnStep, Option, Pursuit, check_training, generator_for
+from kerckhoffs.attacks.boundary import BoundaryWalk
+from kerckhoffs.attacks.geometry import unit
 from kerckhoffs.attacks.logits import CHUNK
-from kerckhoffs.attacks.oracle import Oracle
 from kerckhoffs.attacks.public import public
 
-DIRECTIONS = 20  # of noise that are tried for a start; images, and more noise, only while none has succeeded
-MOST_DIRECTIONS = 500
-CLOSER = 0.9  # a new start must succeed at this share of the best start's distance
-COARSE_BISECTIONS = 6
-MOST_BISECTIONS = 20  # float32 tells no more apart
 HALVINGS = 10  # of a step, before the walk stays where it is
 LEAST_PROBES = 10  # fewer tell no direction
 
@@ -70,13 +63,80 @@ def hop_skip_jump(
     Raises:
         ValueError: naming the argument that is wrong.
     """
-    HOP_SKIP_JUMP.check_options(max_queries=max_queries, max_bad_queries=max_bad_queries, initial_probes=initial_probes)
+    return _search(
+        HOP_SKIP_JUMP,
+        2,
+        model,
+        images,
+        labels,
+        targeted,
+        on_step,
+        generator,
+        training,
+        max_queries=max_queries,
+        max_bad_queries=max_bad_queries,
+        initial_probes=initial_probes,
+    )
+
+
+@public
+def hop_skip_jump_linf(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    targeted: bool = False,
+    max_queries: int = 10_000,
+    max_bad_queries: int = 0,
+    initial_probes: int = 100,
+    generator: torch.Generator | None = None,
+    training: tuple[Tensor, Tensor] | None = None,
+    on_step: OnStep | None = None,
+) -> Tensor:
+    """`hop_skip_jump` in linf: D = max |x_t - x|, a step of D / sqrt(t) along the signs of v, and a bisection that
+    clips x_t to x +- r for ever smaller r.
+
+    Arguments, what is returned and what is raised: as for `hop_skip_jump`.
+    """
+    return _search(
+        HOP_SKIP_JUMP_LINF,
+        torch.inf,
+        model,
+        images,
+        labels,
+        targeted,
+        on_step,
+        generator,
+        training,
+        max_queries=max_queries,
+        max_bad_queries=max_bad_queries,
+        initial_probes=initial_probes,
+    )
+
+
+def _search(
+    attack: Attack,
+    p: float,
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    targeted: bool,
+    on_step: OnStep | None,
+    generator: torch.Generator | None,
+    training: tuple[Tensor, Tensor] | None,
+    *,
+    max_queries: int,
+    max_bad_queries: int,
+    initial_probes: int,
+) -> Tensor:
+    """Both attacks, which differ by the norm p, 2 or infinity."""
+    attack.check_options(max_queries=max_queries, max_bad_queries=max_bad_queries, initial_probes=initial_probes)
     pool = check_training(training, images)
     pursuit = Pursuit(model, images, labels, targeted, on_step)
     if len(pursuit) == 0:
         return pursuit.result()
     oracle = pursuit.oracle("labels", max_queries, max_bad_queries)
-    walk = _Walk(oracle, pursuit.images, pursuit.labels, targeted, generator_for(images, generator))
+    walk = _Walk(oracle, pursuit.images, pursuit.labels, targeted, generator_for(images, generator), p)
 
     def told() -> bool:
         lost = torch.isinf(walk.distance)
@@ -100,98 +160,8 @@ def hop_skip_jump(
     return pursuit.result()
 
 
-class _Walk:
-    """Where each of M images stands: always on an adversarial point, or nowhere yet."""
-
-    def __init__(
-        self, oracle: Oracle, images: Tensor, labels: Tensor, targeted: bool, generator: torch.Generator
-    ) -> None:
-        self.oracle, self.images, self.labels, self.targeted = oracle, images, labels, targeted
-        self.generator = generator
-        self.point = images.clone()  # (M, C, H, W)
-        self.distance = images.new_full((len(images),), torch.inf)  # (M,) l2, infinite for nowhere
-        self.numbers = images[0].numel()
-        self.bisections = min(math.ceil(1.5 * math.log2(self.numbers)) + 1, MOST_BISECTIONS)
-
-    def asks(self, trial: Tensor, rows: Tensor) -> Tensor:
-        """Whether the model is fooled by trials (R, C, H, W) for the images `rows` (R,)."""
-        return self.oracle.fooled(trial, rows, self.labels[rows], self.targeted)
-
-    def move(self, rows: Tensor, points: Tensor) -> None:
-        """Go to adversarial points (R, C, H, W)."""
-        self.point[rows] = points
-        self.distance[rows] = (points - self.images[rows]).flatten(1).norm(dim=1)
-
-    def find_starts(self, pool: tuple[Tensor, Tensor], told: Callable[[], bool]) -> Tensor:
-        """Move each image to the nearest adversarial point in many directions; which rows have one.
-
-        Args:
-            pool: images (T, C, H, W) and their classes (T,), for where the first directions find nothing.
-            told: reports after each direction; true to stop, and then no row is named.
-        """
-        everyone = torch.arange(len(self.images), device=self.images.device)
-        for number in range(MOST_DIRECTIONS):
-            if number == DIRECTIONS and self.try_pool(*pool, told):
-                return everyone[:0]
-            rows = self.open() if number >= DIRECTIONS else everyone
-            rows = rows[self.oracle.left(rows) > COARSE_BISECTIONS]
-            if len(rows) == 0:
-                if number == 0 and told():
-                    return everyone[:0]
-                break
-            self.try_towards(rows, _noise(self.images[rows], number, self.generator))
-            if told():
-                return everyone[:0]
-        return everyone[torch.isfinite(self.distance)]
-
-    def try_pool(self, images: Tensor, labels: Tensor, told: Callable[[], bool]) -> bool:
-        """Start those that have no start from images of a wanted class, the nearest first; true to stop.
-
-        Args:
-            images: (T, C, H, W); labels: (T,).
-        """
-        rows = self.open()
-        if len(rows) == 0:
-            return False
-        same = labels == self.labels[rows, None]  # (R, T)
-        unwanted = ~same if self.targeted else same
-        far = torch.stack([(images - image).flatten(1).norm(dim=1) for image in self.images[rows]])
-        order = far.masked_fill(unwanted, torch.inf).argsort(1)
-        for place in range(len(images)):
-            going = (place < (~unwanted).sum(1)) & torch.isinf(self.distance[rows])
-            going &= self.oracle.left(rows) > COARSE_BISECTIONS
-            if not bool(going.any()):
-                break
-            self.try_towards(rows[going], images[order[going, place]])
-            if told():
-                return True
-        return False
-
-    def open(self) -> Tensor:
-        """The numbers of the images that have no start, (R,)."""
-        return torch.isinf(self.distance).nonzero().squeeze(1)
-
-    def try_towards(self, rows: Tensor, ends: Tensor) -> None:
-        """Go towards `ends` (R, C, H, W), all the way or to a little nearer than before, if that is adversarial."""
-        towards = ends - self.images[rows]
-        share = CLOSER * self.distance[rows] / towards.flatten(1).norm(dim=1).clamp_min(1e-12)
-        trial = (self.images[rows] + share.clamp(max=1)[:, None, None, None] * towards).clamp(0, 1)
-        success = self.asks(trial, rows)
-        self.move(rows[success], trial[success])
-        self.bisect(rows[success], COARSE_BISECTIONS)
-
-    def bisect(self, rows: Tensor, times: int) -> None:
-        """Move towards the original image, to the boundary, by `times` queries."""
-        images, far = self.images[rows], self.point[rows]
-        point = far.clone()
-        low, high = images.new_zeros(len(rows)), images.new_ones(len(rows))  # (R,) shares of the way out
-        for _ in range(times if len(rows) else 0):
-            middle = (low + high) / 2
-            trial = (images + middle[:, None, None, None] * (far - images)).clamp(0, 1)
-            success = self.asks(trial, rows)
-            point[success] = trial[success]
-            low, high = torch.where(success, low, middle), torch.where(success, middle, high)
-        self.move(rows, point)
+class _Walk(BoundaryWalk):
+    """HopSkipJump's rounds."""
 
     def hop(self, rows: Tensor, probes: Tensor, t: int) -> None:
         """Step along the normal as far as it stays adversarial, if it does at all."""
@@ -206,39 +176,30 @@ class _Walk:
             rows, normal, step = rows[~success], normal[~success], step[~success] / 2
 
     def normal(self, rows: Tensor, probes: Tensor) -> Tensor:
-        """The direction into the adversarial region, (R, C, H, W) of length 1, from `probes` (R,) queries each."""
+        """The direction into the adversarial region, (R, C, H, W) of size 1 in p, from `probes` (R,) queries each."""
         point = self.point[rows]
         radius = (self.distance[rows] / self.numbers).clamp_min(1e-5 * math.sqrt(self.numbers))
         ups, sums, signed = torch.zeros_like(radius), torch.zeros_like(point), torch.zeros_like(point)
         for part in torch.arange(len(rows), device=rows.device).repeat_interleave(probes).split(CHUNK):
             scale = radius[part][:, None, None, None]
             size = (len(part), *point.shape[1:])
-            unit = torch.randn(size, generator=self.generator, dtype=point.dtype, device=point.device)
-            unit /= unit.flatten(1).norm(dim=1)[:, None, None, None]
-            trial = (point[part] + scale * unit).clamp(0, 1)
-            unit = (trial - point[part]) / scale  # what the clipping left of it
+            probe = unit(torch.randn(size, generator=self.generator, dtype=point.dtype, device=point.device))
+            trial = (point[part] + scale * probe).clamp(0, 1)
+            probe = (trial - point[part]) / scale  # what the clipping left of it
             sign = self.asks(trial, rows[part]).to(point.dtype) * 2 - 1
             ups.index_add_(0, part, sign)
-            sums.index_add_(0, part, unit)
-            signed.index_add_(0, part, sign[:, None, None, None] * unit)
+            sums.index_add_(0, part, probe)
+            signed.index_add_(0, part, sign[:, None, None, None] * probe)
         mean = (ups / probes)[:, None, None, None]
         normal = torch.where(mean.abs() == 1, signed, signed - mean * sums)
-        length: Tensor = normal.flatten(1).norm(dim=1).clamp_min(1e-12)
-        return normal / length[:, None, None, None]
+        return unit(normal) if self.p == 2 else normal.sign()
 
 
-def _noise(images: Tensor, number: int, generator: torch.Generator) -> Tensor:
-    """Noise for each image, (R, C, H, W): grains of 1, 2, 4, ... pixels in turn, grey and black-and-white."""
-    height, width = images.shape[2:]
-    grains = max(height, width).bit_length()
-    grain = 2 ** (number % grains)
-    size = (len(images), images.shape[1], math.ceil(height / grain), math.ceil(width / grain))
-    noise = torch.rand(size, generator=generator, dtype=images.dtype, device=images.device)
-    if number // grains % 2:
-        noise = noise.round()
-    grown: Tensor = interpolate(noise, size=(height, width), mode="nearest")
-    return grown
-
+OPTIONS = (
+    Option("max_queries", int, 10_000, "Images shown to the model, for each image.", low=1, high=1_000_000),
+    MAX_BAD_QUERIES,
+    Option("initial_probes", int, 100, "Probes of the boundary in the first round.", low=1, high=10_000),
+)
 
 HOP_SKIP_JUMP = Attack(
     id="hop_skip_jump",
@@ -247,14 +208,14 @@ HOP_SKIP_JUMP = Attack(
     kind="minimal",
     access="labels",
     targeted=True,
-    options=(
-        Option("max_queries", int, 10_000, "Images shown to the model, for each image.", low=1, high=1_000_000),
-        MAX_BAD_QUERIES,
-        Option("initial_probes", int, 100, "Probes of the boundary in the first round.", low=1, high=10_000),
-    ),
+    options=OPTIONS,
     source="Chen, Jordan and Wainwright 2020, Algorithm 2",
     cost=10_000,
     function=hop_skip_jump,
     random=True,
     training=True,
+)
+
+HOP_SKIP_JUMP_LINF = replace(
+    HOP_SKIP_JUMP, id="hop_skip_jump_linf", name="HopSkipJump linf", norm="linf", function=hop_skip_jump_linf
 )
