@@ -15,6 +15,7 @@ from kerckhoffs import data, zoo
 from kerckhoffs.attackers import recovery
 from kerckhoffs.attackers.base import Attacker, Options, Part, Target, Workshop
 from kerckhoffs.attackers.leaked import key_of
+from kerckhoffs.attacks import Option
 from kerckhoffs.data import DATASETS
 from kerckhoffs.defences import KeyedClassifier
 from kerckhoffs.transforms import Permutation
@@ -90,9 +91,14 @@ class LearnedBypass(Part):
 
 @dataclass(frozen=True)
 class RecoveredOrder(Part):
-    """The order of the pixels, as far as the weights of one classifier tell it."""
+    """The order of the pixels, as far as the weights of one classifier tell it.
+
+    Args:
+        iterations: of the search.
+    """
 
     target: Target
+    iterations: int
     seed: int = train.ATTACKERS_FROM
 
     @property
@@ -104,7 +110,12 @@ class RecoveredOrder(Part):
         """The order, int64 (d,)."""
         network = workshop.network(self.target)
         images, labels = data.load(self.target.dataset, "train")
-        order = recovery.recover(network, images, labels, seed=self.seed, on_step=workshop.tell)
+
+        def on_step(share: float) -> None:
+            done = round(share * self.iterations)
+            workshop.tell(done, self.iterations, f"step {done}")
+
+        order = recovery.recover(network, images, labels, seed=self.seed, iterations=self.iterations, on_step=on_step)
         return {"order": order}
 
     def build(self, tensors: dict[str, Tensor], folder: Path | None = None) -> nn.Module:
@@ -119,7 +130,7 @@ def _bypass(target: Target, options: Options) -> tuple[Part, ...]:
 
 
 def _recovery(target: Target, options: Options) -> tuple[Part, ...]:
-    return (RecoveredOrder(target),)
+    return (RecoveredOrder(target, options["iterations"]),)
 
 
 NO_KEY = "It has no key that could be missing."
@@ -147,7 +158,8 @@ RECOVERY = Attacker(
     hidden=("key",),
     model=lambda target, options: None,
     parts=_recovery,
+    options=(Option("iterations", int, 2500, "Steps of the search, of 64 images each.", low=10, high=100_000),),
     against=lambda defence: defence.structure in ("keyed", "surrogate"),
     alone=True,
-    takes="up to fifteen minutes",
+    takes="five to fifteen minutes",
 )
