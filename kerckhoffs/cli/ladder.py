@@ -12,11 +12,22 @@ from kerckhoffs import zoo
 from kerckhoffs.attackers import ATTACKERS
 from kerckhoffs.checks import check_choice
 from kerckhoffs.cli import attackers as making
-from kerckhoffs.cli.runs import Address, Csv, Engine, Out, Resume, Workers, finish, listed, this_command, write
+from kerckhoffs.cli.runs import (
+    Address,
+    Csv,
+    Engine,
+    Out,
+    Resume,
+    Workers,
+    check_file,
+    finish,
+    listed,
+    this_command,
+    write,
+)
 from kerckhoffs.cli.show import Markdown
-from kerckhoffs.evaluation import engines, flags, ladder, runs
+from kerckhoffs.evaluation import engines, files, flags, ladder, runs, tables
 from kerckhoffs.evaluation.flags import Raised
-from kerckhoffs.evaluation.ladder import Group
 from kerckhoffs.evaluation.runs import Run
 
 
@@ -45,6 +56,7 @@ def ladder_command(
     engine: Engine = "local",
     address: Address = None,
     csv: Csv = None,
+    lines: Annotated[Path | None, typer.Option(help="File for the lines of the ladder, .csv.")] = None,
     markdown: Markdown = False,
 ) -> int:
     """Be every attacker in turn, from one who knows nothing to one who has the key. What an attacker has to make first
@@ -54,12 +66,22 @@ def ladder_command(
     error of the control minus that of the keyed classifier.
     """
     engines.check(engine, workers)
-    done = partial(finish, workers=workers, engine=engine, address=address, csv=csv, full=markdown)
+    if lines:
+        check_file(lines)
+    done = partial(
+        finish,
+        workers=workers,
+        engine=engine,
+        address=address,
+        csv=csv,
+        full=markdown,
+        report=partial(report, file=lines),
+    )
     if resume:
         if model or control or rung or out:
             raise ValueError("--resume goes on with what the run's manifest says: leave out what is to be evaluated")
         run = runs.open_run(resume)
-        return done(run, report=report)
+        return done(run)
     if not model:
         raise ValueError("name at least one defended classifier, or --resume a run")
     defended = [zoo.card(name, models) for name in model]
@@ -90,20 +112,14 @@ def ladder_command(
         print(f"to be made first: {', '.join(missing)}", file=sys.stderr)
         if not making.make(missing, models):
             return 130
-    return done(runs.create(what, command=this_command(), folder=out, model_folder=models), report=report)
+    return done(runs.create(what, command=this_command(), folder=out, model_folder=models))
 
 
-def report(run: Run) -> tuple[pd.DataFrame, pd.DataFrame, list[Raised]]:
+def report(run: Run, file: Path | None = None) -> tuple[pd.DataFrame, pd.DataFrame, list[Raised]]:
     """The ladder of a run for people: all columns, those that matter, and what to be wary of."""
     rows = run.rows((*flags.WITH_SUMMARY, "forwards"))
-    lines = ladder.lines(rows, *sides(run), ladder.budgets(run.experiments))
+    lines = ladder.lines(rows, *ladder.sides(run.experiments, run.cards), ladder.budgets(run.experiments))
     write(run, lines)
+    if file:
+        files.write_atomically(file, tables.csv(lines))
     return ladder.report(lines), ladder.brief(lines), flags.raised(rows)
-
-
-def sides(run: Run) -> tuple[tuple[Group, ...], Group]:
-    """The defended classifiers of a run, and the controls: those that have no key."""
-    evaluated = dict.fromkeys(name for each in run.experiments for name in each.evaluated_on)
-    cards = [run.cards[name] for name in evaluated]
-    controls = [card for card in cards if not card.keyed]
-    return ladder.groups([card for card in cards if card.keyed]), Group("control", tuple(card.id for card in controls))

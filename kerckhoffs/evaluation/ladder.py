@@ -34,6 +34,7 @@ QUERIES = (100, 300, 1000)
 ALL: dict[str, Any] = {"perturb_all": True}
 GRADIENTS: tuple[tuple[str, dict[str, Any]], ...] = (("fgsm", ALL), ("mi_fgsm", ALL), ("pgd", ALL))
 """By gradients: one step, ten with momentum, forty from a random start; what fails where it was crafted counts too."""
+CONTROL = "control without a key"
 HIDDEN = ("epsilon", "perturb_all")  # options of an attack that a table need not repeat
 KNOWN = ("bypass", "recovery", "part-of-key", "key")
 """Who has the weights: their like against a control, which has no key, has everything."""
@@ -339,6 +340,14 @@ def groups(cards: Sequence[ModelCard]) -> tuple[Group, ...]:
     for card in cards:
         found.setdefault(card.title, []).append(card)
     return tuple(Group(name, tuple(card.id for card in those), those[0].network) for name, those in found.items())
+
+
+def sides(what: Iterable[Experiment], cards: Mapping[str, ModelCard]) -> tuple[tuple[Group, ...], Group]:
+    """The defended classifiers of experiments as groups, and the controls: those that have no key."""
+    found = [cards[name] for name in dict.fromkeys(name for each in what for name in each.evaluated_on)]
+    controls = tuple(card for card in found if not card.keyed)
+    network = controls[0].network if controls else ""
+    return groups([card for card in found if card.keyed]), Group(CONTROL, tuple(card.id for card in controls), network)
 
 
 def budgets(what: Iterable[Experiment]) -> tuple[float, ...]:

@@ -27,6 +27,7 @@ LISTED = (
     Page("play", "Play", ":material/swords:"),
     Page("how_it_works", "How it works", ":material/school:"),
     Page("batch", "Batch", ":material/grid_view:"),
+    Page("ladder", "Ladder", ":material/stairs:"),
     Page("table3", "Table 3", ":material/table_chart:"),
     Page("defences", "Defences", ":material/shield:"),
 )

@@ -1,0 +1,250 @@
+"""The ladder on its page: what was measured, by rung, along queries, keys and shares; the rows of any point; and a
+small ladder of one's own."""
+
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from kerckhoffs import attackers, places
+from kerckhoffs.attackers import ATTACKERS
+from kerckhoffs.attacks import ATTACKS
+from kerckhoffs.checks import FileRefused
+from kerckhoffs.data import DATASETS
+from kerckhoffs.evaluation import ladder, lessons, tables
+from kerckhoffs.evaluation.examples import COLUMNS
+from kerckhoffs.evaluation.experiments import Experiment
+from kerckhoffs.evaluation.ladder import Rung
+from kerckhoffs.evaluation.runs import Run
+from kerckhoffs.plots import ladder as drawn
+from kerckhoffs.ui import models
+from kerckhoffs.ui.batch.results import kept, warned, warnings
+from kerckhoffs.ui.batch.rows import explorer, play_address
+from kerckhoffs.ui.batch.runner import Status
+from kerckhoffs.ui.page import panel
+from kerckhoffs.zoo import ModelCard
+
+SHIPPED = places.shipped("results") / "ladder"
+ROWS = ".rows.csv.gz"
+SHOWN = 50  # rows of a point
+QUERIES = (100, 300)  # of a ladder that is made on the page
+
+
+def shipped() -> Mapping[str, Path]:
+    """The files of the ladders that come with the program, by what they are of."""
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.csv"))} if SHIPPED.is_dir() else {}
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def lines(path: str, changed: int) -> pd.DataFrame:
+    """The lines of a file.
+
+    Args:
+        changed: when the file was, so that another one under the same name is read.
+
+    Raises:
+        FileRefused: if it is damaged.
+    """
+    try:
+        read = pd.read_csv(path, keep_default_na=True).astype({"options": "string"})
+        return read.assign(options=read["options"].fillna("").astype(str))[list(ladder.LINES)]
+    except (OSError, EOFError, zlib.error, ValueError, KeyError) as error:
+        raise FileRefused(f"the shipped file results/ladder/{Path(path).name} is damaged; restore it") from error
+
+
+def measured() -> None:
+    """What ships with the program."""
+    files = shipped()
+    if not files:
+        words = "python -m kerckhoffs ladder mnist-table1-keyed --control mnist-table2-classical --lines FILE"
+        st.info(f"No measured ladder is here. `{words}` makes one.", icon=":material/info:")
+        return
+    which = st.segmented_control("Measured on", list(files), default=next(iter(files)), key="ladder_of", required=True)
+    path = files[which or next(iter(files))]
+    show(lines(str(path), path.stat().st_mtime_ns), "shipped")
+    with st.container(horizontal=True, gap="small"):
+        for label, file in (("Lines", path), ("Rows", path.with_name(f"{path.stem}{ROWS}"))):
+            if file.is_file():
+                name = file.name
+                st.download_button(
+                    f"{label} ({name.partition('.')[2]})",
+                    file.read_bytes,
+                    f"ladder-{name}",
+                    on_click="ignore",
+                    icon=":material/download:",
+                    key=f"ladder_{name}",
+                )
+
+
+def show(found: pd.DataFrame, key: str) -> None:
+    """The figure at a budget, the table, the curves and the lessons."""
+    epsilons = sorted(found["epsilon"].unique())
+    if not epsilons:
+        st.caption("There are no lines yet.")
+        return
+    epsilon = st.segmented_control(
+        "Budget",
+        epsilons,
+        default=epsilons[len(epsilons) // 2],
+        format_func="ε = {:g} (linf)".format,
+        key=f"{key}_epsilon",
+        required=True,
+    )
+    epsilon = epsilons[0] if epsilon is None else epsilon
+    best = drawn.best(found, epsilon)
+    st.plotly_chart(
+        drawn.figure(found, epsilon),
+        key=f"{key}_figure",
+        config={"displayModeBar": False},
+        alt="Error after the attack at each rung of what the attacker knows, and the key advantage, with intervals",
+    )
+    st.caption(
+        "From knowing nothing (top) to having the key (bottom): at each rung the same samples, the same largest change "
+        "of a pixel, and the strongest of the attacks that were tried there. **Key advantage**: attacked error of the "
+        "control, which has no key, minus that of the keyed classifier, in points; right of 0 the key helped. 95 % "
+        "intervals, over samples and, where there are several, over keys."
+    )
+    table = ladder.brief(best)
+    st.dataframe(
+        tables.shown(table),
+        hide_index=True,
+        height="content" if len(table) < 12 else 420,
+        key=f"{key}_table",
+        alt="The ladder as a table: attacked error and key advantage of each rung in percent, with intervals",
+    )
+    curves = [what for what in drawn.CURVES if not drawn.along(found, epsilon, what).empty]
+    for tab, what in zip(
+        st.tabs([f"Along: {drawn.CURVES[each][0]}" for each in curves]) if curves else (), curves, strict=True
+    ):
+        tab.plotly_chart(
+            drawn.curve(found, epsilon, what),
+            key=f"{key}_{what}",
+            config={"displayModeBar": False},
+            alt=f"Error after the attack against {drawn.CURVES[what][0]}",
+        )
+    with st.expander("What each rung shows", icon=":material/school:"):
+        for name in dict.fromkeys(best["attacker"]):
+            st.markdown(f"**{ATTACKERS[name].name}.** {lessons.lesson(name, found, epsilon)}")
+
+
+def choose() -> tuple[Experiment, ...]:
+    """A ladder of one's own: the classifier, its control, and the rungs that need nothing to be made."""
+    defended = [card for card in models.listed() if card.keyed and not card.entry.by_attacker]
+    which, many, budget = st.columns([3, 1, 1], vertical_alignment="bottom")
+    number = which.selectbox(
+        "Defended classifier",
+        range(len(defended)),
+        format_func=lambda each: defended[each].title,
+        key="ladder_model",
+        persist_state="session",
+        filter_mode="contains",
+    )
+    card = defended[number]
+    samples = many.number_input("Samples", 1, 1000, 20, key="ladder_samples", persist_state="session")
+    epsilon = budget.number_input("ε", 0.01, 1.0, 0.2, 0.05, key="ladder_budget", persist_state="session")
+    rungs = possible(card)
+    names = [drawn.rung_words(rung.attacker, _options(rung)) for rung in rungs]
+    chosen = st.multiselect(
+        "Rungs", range(len(rungs)), range(len(rungs)), format_func=names.__getitem__, key=f"ladder_rungs_{card.id}"
+    )
+    if not chosen:
+        st.info("Choose at least one rung.", icon=":material/info:")
+        return ()
+    beside = models.control(card)
+    controls = [models.card(beside)] if beside else []
+    return ladder.plan([card], controls, [rungs[each] for each in chosen], epsilons=(epsilon,), samples=int(samples))
+
+
+def possible(card: ModelCard) -> list[Rung]:
+    """The rungs against a classifier that need nothing to be made, and that may be shown of its key."""
+    shown = models.attackers(card)
+    every = ladder.rungs(queries=QUERIES, keys=(2, 4, 8), shares=(0.0, 0.5, 0.9))
+    found = []
+    for rung in every:
+        if rung.attacker not in shown or not rung.against(card):
+            continue
+        id_ = attackers.crafted_on(rung.attacker, card, rung.options)
+        if not attackers.is_made(id_) or attackers.read(id_).made:
+            found.append(rung)
+    return found
+
+
+def _options(rung: Rung) -> str:
+    return ":".join(f"{name}={value}" for name, value in ATTACKERS[rung.attacker].chosen(rung.options).items())
+
+
+def results(run: Run, status: Status) -> None:
+    """The ladder of a run so far; its rows too once it does not work any more."""
+    if not run.shards():
+        st.caption("There are no rows yet.")
+        return
+    now = kept(run)
+    rows = _rows(run, now)
+    show(ladder.lines(rows, *ladder.sides(run.experiments, run.cards), ladder.budgets(run.experiments)), "own")
+    warnings(warned(run, now))
+    if not status.busy:
+        with panel(3, "The examples of each point", "ladder_rows"):
+            explorer(run, rows)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _rows(_run: Run, kept: str) -> pd.DataFrame:
+    return _run.rows()
+
+
+def examples() -> None:
+    """The rows of a point of a shipped ladder, each with its way into Play."""
+    files = {name: path for name, path in shipped().items() if path.with_name(f"{name}{ROWS}").is_file()}
+    which = st.session_state.get("ladder_of")
+    if which not in files:
+        st.caption("The rows are not here.")
+        return
+    path = files[which]
+    found = lines(str(path), path.stat().st_mtime_ns)
+    points = found.to_dict("records")
+    number = st.selectbox(
+        "Point",
+        range(len(points)),
+        format_func=lambda each: _point(points[each]),
+        key="ladder_point",
+        filter_mode="contains",
+    )
+    rows_path = path.with_name(f"{which}{ROWS}")
+    rows, point = _shipped_rows(str(rows_path), rows_path.stat().st_mtime_ns), points[number]
+    same = (rows["crafted_on"] == point["crafted_on"]) & (rows["attack"] == point["attack"])
+    same &= rows["options"] == point["attack_options"]
+    chosen = rows[same].head(SHOWN)
+    classes = DATASETS[str(chosen["dataset"].iloc[0])].classes
+    images = models.samples(str(chosen["dataset"].iloc[0]))[0]
+    table = chosen[["index", "label", "before", "after", "linf", "evaluated_on", "crafted_on"]].copy()
+    for name in ("label", "before", "after"):
+        table[name] = [classes[each] for each in table[name]]
+    table["Play"] = [play_address(row, images[int(row["index"])][None]) or None for _, row in chosen.iterrows()]
+    st.dataframe(
+        tables.shown(table),
+        hide_index=True,
+        height=320,
+        key="ladder_examples",
+        column_config={"Play": st.column_config.LinkColumn("Play", display_text="Open in Play")},
+        alt="The examples of a point: the sample, its class, and what the classifiers read before and after",
+    )
+    st.caption(
+        f"The first {len(chosen)} rows of this point. What was crafted on a model that is not here cannot be opened."
+    )
+
+
+def _point(line: Mapping[Any, Any]) -> str:
+    words = drawn.rung_words(line["attacker"], line["options"], line["attack_options"])
+    return f"{words}: {ATTACKS[line['attack']].name}, ε {line['epsilon']:g} → {line['evaluated_on']}"
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _shipped_rows(path: str, changed: int) -> pd.DataFrame:
+    """The rows of a file, shared: nobody may write into them."""
+    try:
+        return pd.read_csv(path, dtype={name: kind for name, kind in COLUMNS.items() if kind != "str"})
+    except (OSError, EOFError, zlib.error, ValueError, KeyError) as error:
+        raise FileRefused(f"the shipped file results/ladder/{Path(path).name} is damaged; restore it") from error
