@@ -7,15 +7,16 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from kerckhoffs.attackers import ATTACKERS
-from kerckhoffs.attacks import Attack
+from kerckhoffs.attacks import ATTACKS, Attack
 from kerckhoffs.data import DATASETS
 from kerckhoffs.ui import controls, link
+from kerckhoffs.ui.models import card, may_run
 from kerckhoffs.ui.page import headline, page, panel
 from kerckhoffs.ui.play import live
 from kerckhoffs.ui.play.columns import choose as choose_columns
-from kerckhoffs.ui.play.dial import dial
 from kerckhoffs.ui.play.experiment import OPENING_EPSILON, OPENING_SAMPLE, TRAINING_SAMPLES, Experiment
 from kerckhoffs.ui.play.keywork import heading, key_at_work
+from kerckhoffs.ui.play.ladder import Given, ladder
 from kerckhoffs.ui.play.picture import SOURCES, Chosen, choose
 from kerckhoffs.ui.play.takeaway import takeaway
 
@@ -28,15 +29,15 @@ def panels_of_choice() -> Experiment | None:
     with second, st.container(border=True, key="panel_dial"):
         about = st.container(horizontal=True, wrap=False, vertical_alignment="center", key="about_whom")
         about.html(headline(2, "Who knows what of"), width="content")
-        dialled = st.container(key="dialled")
+        below = st.container(key="ladder")
     with first, panel(1, "The image", "image"):
         columns = choose_columns(about)
         source = controls.entry("Image", SOURCES, "sample", key="source", name="image")
         chosen = choose(columns.dataset, columns.left, source, OPENING_SAMPLE)
-    with dialled:
-        knowledge = dial(columns.right, "knowledge")
+    with below:
+        knowledge, given = ladder(columns.right, "knowledge")
     with third, panel(3, "The attack", "attack"):
-        attack = choose_attack(knowledge)
+        attack = choose_attack(knowledge, columns.right)
         first_option, (aim, more) = st.container(), st.columns([3, 2], vertical_alignment="bottom", wrap=False)
         with first_option:
             options = choose_options(attack, more)
@@ -44,7 +45,7 @@ def panels_of_choice() -> Experiment | None:
             target = choose_target(columns.dataset, chosen) if attack.targeted and chosen else None
         st.caption(" ".join(remarks(attack, dict(options))))
     seed = st.session_state["seed"] if attack.random else 0
-    link.leave(columns.address() | address(source, chosen, knowledge, attack, options, target, seed))
+    link.leave(columns.address() | address(source, chosen, (knowledge, given), attack, options, target, seed))
     if chosen is None:
         return None
     return Experiment(
@@ -60,6 +61,7 @@ def panels_of_choice() -> Experiment | None:
         knowledge,
         seed,
         columns.control,
+        given,
     )
 
 
@@ -73,13 +75,22 @@ def remarks(attack: Attack, options: Mapping[str, Any]) -> Iterator[str]:
         yield "It runs at every change."
 
 
-def choose_attack(knowledge: str) -> Attack:
-    """The attack, of those that this attacker can run; turning the dial back brings the other choice back."""
-    reads = ATTACKERS[knowledge].reads
+def choose_attack(knowledge: str, defended: str) -> Attack:
+    """The attack, of those that this attacker can run; going back on the ladder brings the other choice back."""
+    reads, entry = ATTACKERS[knowledge].reads, card(defended)
+
+    def allowed(attack: Attack) -> bool:
+        return may_run(attack, knowledge, entry)
+
     if "gradients" in reads:
-        return controls.attack(reads, "fgsm", key="attack")
+        return controls.attack(allowed, "fgsm", key="attack")
+    if "nothing" in reads:
+        st.caption("What knows nothing of a model can only add noise.")
+        return controls.attack(allowed, "noise", key="attack_by_nothing")
     st.caption(f"A black box gives no gradients: these attacks read {' or '.join(reads)}.")
-    return controls.attack(reads, "square", key="attack_by_queries")
+    if "scores" in reads:
+        return controls.attack(allowed, "square", key="attack_by_queries")
+    return controls.attack(allowed, "rays" if "rays" in ATTACKS else "hop_skip_jump", key="attack_by_labels")
 
 
 def choose_options(attack: Attack, more: DeltaGenerator) -> tuple[tuple[str, Any], ...]:
@@ -110,7 +121,7 @@ def choose_target(dataset: str, chosen: Chosen) -> int | None:
 def address(
     source: str,
     chosen: Chosen | None,
-    knowledge: str,
+    attacker: tuple[str, Given],
     attack: Attack,
     options: tuple[tuple[str, Any], ...],
     target: int | None,
@@ -118,7 +129,8 @@ def address(
 ) -> dict[str, str]:
     """What the page's address says beside the classifiers: everything that decides the example, and never a key."""
     values = {"image": source} | ({source: chosen.value} if chosen else {})
-    values |= {"dial": knowledge, "attack": attack.id}
+    values |= {"dial": attacker[0], "attack": attack.id}
+    values |= {f"{controls.BY}{name}": str(value).lower() for name, value in attacker[1]}
     values |= {name: str(value).lower() for name, value in options if name != "perturb_all"}
     if chosen and chosen.said:
         values["meant"] = str(chosen.label)
@@ -139,6 +151,7 @@ with page("Play", heading="Whom does the attack fool?"):
             if example.made:
                 takeaway(experiment, example)
             else:
-                st.caption("When the attack has run, its example can be downloaded here.")
+                first = "" if experiment.ready else "the attacker's model is made and "
+                st.caption(f"When {first}the attack has run, its example can be downloaded here.")
     else:
         st.info("There is no image yet: draw one, or upload one.", icon=":material/draw:")

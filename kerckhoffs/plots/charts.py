@@ -110,6 +110,35 @@ def error_curves(
     return figure
 
 
+def query_curve(
+    queries: Sequence[int], values: Sequence[float | None], name: str, top: float | None = None
+) -> go.Figure:
+    """What an attack had after so many queries, in steps, on a logarithmic axis.
+
+    Args:
+        values: one for each number of queries; None while it had nothing.
+        name: what they are.
+        top: of their axis; left out, what they need.
+    """
+    figure = go.Figure()
+    figure.add_scatter(
+        x=list(queries),
+        y=list(values),
+        mode="lines+markers",
+        line={"color": AFTER, "width": 3, "shape": "hv"},
+        marker={"size": 5},
+        hovertemplate="%{x} queries: %{y:.3f}<extra></extra>",
+    )
+    figure.update_layout(
+        height=200,
+        margin={"l": 60, "r": 8, "t": 8, "b": 40},
+        font={"size": 14},
+        xaxis={"type": "log", "title": "queries", "fixedrange": True, "dtick": 1},
+        yaxis={"range": [0, top], "title": name, "fixedrange": True},
+    )
+    return figure
+
+
 def security_curves(curve: "pd.DataFrame") -> go.Figure:
     """Success against budget, a line an attack and a chart a norm, from the rows of bench.security_curve."""
     import plotly.express as px  # slow, and no page needs it

@@ -11,6 +11,7 @@ from kerckhoffs import plots
 from kerckhoffs.attacks import ATTACKS, Attack, Option
 from kerckhoffs.ui import link
 
+BY = "by_"  # before an attacker's options in the address: an attack's may be called the same
 STRIP = 6  # thumbnails at a time
 ACCESS = ("gradients", "scores", "labels", "nothing")  # in the order of the menu, the most first
 STRENGTHS = ("one step", "many steps", "smallest change", "one for all images")
@@ -43,10 +44,10 @@ def strength(attack: Attack) -> str:
     return "one step" if attack.cost == 1 else "many steps"
 
 
-def attack(reads: Sequence[str], default: str, key: str) -> Attack:
-    """The menu of the attacks that read no more than this, by what they read, and then by their strength."""
+def attack(allowed: Callable[[Attack], bool], default: str, key: str) -> Attack:
+    """The menu of the attacks that are allowed, by what they read, and then by their strength."""
     offered = sorted(
-        (each for each in ATTACKS.values() if each.content_with(reads)),
+        filter(allowed, ATTACKS.values()),
         key=lambda each: (ACCESS.index(each.access), STRENGTHS.index(strength(each))),
     )
     link.once(key, "attack", default, link.one_of({each.id: each for each in offered}))
@@ -94,10 +95,17 @@ def options(attack: Attack, opening: Mapping[str, Any], more: DeltaGenerator) ->
     return chosen
 
 
-def option(choice: Option, prefix: str, default: Any = None) -> Any:
-    """The widget of one option of an attack: a slider where the range is short, a number otherwise."""
+def option(choice: Option, prefix: str, default: Any = None, address: str = "") -> Any:
+    """The widget of one option of an attack or an attacker: a slider where the range is short, a number otherwise.
+
+    Args:
+        prefix: of its key.
+        address: what stands before its name in the address.
+    """
     key = f"{prefix}_{choice.name}"
-    link.once(key, choice.name, choice.type(choice.default if default is None else default), _reader(choice))
+    link.once(
+        key, f"{address}{choice.name}", choice.type(choice.default if default is None else default), _reader(choice)
+    )
     shared: dict[str, Any] = {"key": key, "help": choice.help, "persist_state": "session"}
     name = choice.name.replace("_", " ")
     if choice.type is bool:

@@ -2,13 +2,19 @@
 
 import os
 from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 from torch import Tensor
 
-from kerckhoffs import data, zoo
-from kerckhoffs.attackers import ATTACKERS, offered
+from kerckhoffs import attackers as ladder
+from kerckhoffs import data, places, zoo
+from kerckhoffs.attackers import AGAINST, ATTACKERS, Cost, MadeCard, Target, is_made, kept
+from kerckhoffs.attackers.base import Part
+from kerckhoffs.attackers.crafters import Crafter
+from kerckhoffs.attacks import Attack
 from kerckhoffs.checks import FileRefused, check_choice
 from kerckhoffs.defences import DEFENCES, Defence, DefendedClassifier
 from kerckhoffs.zoo import ModelCard
@@ -18,6 +24,9 @@ SHOW = "KERCKHOFFS_SHOW_PRIVATE_VIEWS"
 chosen images give the whole permutation away, so it is off."""
 
 KEPT = 64  # models in memory: as many as ship, and some more
+
+GRADIENTS_FROM_ANSWERS = ("finite_differences", "zoo")
+"""Attacks that read answers and put a gradient together from them, pixel by pixel; what they make follows it."""
 
 GROUPS = {
     "none": "No defence",
@@ -92,29 +101,90 @@ def need(*ids: str) -> None:
 
 
 def card(model_id: str) -> ModelCard:
-    """The card of a model.
+    """The card of a model, also of one that an attacker has made.
 
     Raises:
         ValueError: on an unknown id.
+        FileRefused: if it has to be made first.
     """
+    if is_made(model_id):
+        if not there(model_id):
+            return ladder.card(model_id)  # which says so
+        return _made(model_id, crafter(model_id).target, tuple(part.name for part in parts(model_id)), places.home())
     known = cards()
     check_choice(model_id, known, "model")
     return known[model_id]
 
 
+@lru_cache(maxsize=KEPT)
+def _made(model_id: str, target: Target, names: tuple[str, ...], home: Path) -> ModelCard:
+    return ladder.card(model_id)  # which reads all that was made
+
+
+def there(model_id: str) -> bool:
+    """Whether a model is there, and need not be made by its attacker first."""
+    return not is_made(model_id) or all(kept.there(part) for part in parts(model_id))
+
+
+def begun(model_id: str) -> bool:
+    """Whether the making of a model was begun and has not ended."""
+    folders = (kept.unfinished(part).folder for part in parts(model_id))
+    return any(folder is not None and folder.is_dir() and any(folder.iterdir()) for folder in folders)
+
+
+def parts(model_id: str) -> tuple[Part, ...]:
+    """What an attacker makes for a model."""
+    return _crafter(model_id)[1]
+
+
+def crafter(model_id: str) -> Crafter:
+    """What the id of something made means.
+
+    Raises:
+        ValueError: naming what is wrong with it.
+    """
+    return _crafter(model_id)[0]
+
+
+def _crafter(model_id: str) -> tuple[Crafter, tuple[Part, ...]]:
+    """A page asks often, and a manifest would be read each time."""
+    defended = cards().get(model_id.partition(AGAINST)[2])
+    return _crafter_as(model_id, defended.sha256 if defended else "", zoo.shipped_folder())
+
+
+@lru_cache(maxsize=256)
+def _crafter_as(model_id: str, sha256: str, shipped: Path) -> tuple[Crafter, tuple[Part, ...]]:
+    found = ladder.read(model_id)
+    return found, found.parts
+
+
+def cost(model_id: str) -> Cost:
+    """What a model to craft on has cost its attacker; see attackers.cost."""
+    return _cost(model_id, card(model_id).sha256)
+
+
+@lru_cache(maxsize=256)
+def _cost(model_id: str, sha256: str) -> Cost:
+    return ladder.cost(model_id)  # which reads all that was made
+
+
 def model(model_id: str) -> DefendedClassifier:
     """A model, loaded once for all sessions; it is frozen, so they can share it.
 
+    What an attacker made of several networks, or put before one, is a network of its own here: it sees images as they
+    are.
+
     Raises:
         ValueError: on an unknown id.
-        FileRefused: if its weights or its key are missing or are not what the manifest says.
+        FileRefused: if its weights or its key are missing or are not what the manifest says, or it has to be made.
     """
     return _loaded(model_id, card(model_id).sha256)
 
 
 @st.cache_resource(max_entries=KEPT, show_spinner=False)
 def _loaded(model_id: str, sha256: str) -> DefendedClassifier:
-    return zoo.load(model_id)
+    loaded = ladder.load(model_id)
+    return loaded if isinstance(loaded, DefendedClassifier) else DefendedClassifier(loaded).eval()
 
 
 @st.cache_resource(max_entries=len(data.DATASETS), show_spinner=False)
@@ -124,23 +194,37 @@ def samples(dataset: str) -> tuple[Tensor, Tensor]:
 
 
 def shows_view(entry: ModelCard) -> bool:
-    """Whether pages may show what a model's network sees: always, but behind a private key only with the switch."""
-    return not entry.private or os.environ.get(SHOW) == "1"
+    """Whether pages may show what a model's network sees: always, but behind a private key only with the switch.
+
+    What was made against a classifier counts as that: it may hold what somebody found out of its key.
+    """
+    defended = cards().get(entry.id.partition(AGAINST)[2], entry) if is_made(entry.id) else entry
+    return not defended.private or os.environ.get(SHOW) == "1"
 
 
 def attackers(entry: ModelCard) -> tuple[str, ...]:
     """The attackers (ATTACKERS) whose examples pages may show against a defended classifier.
 
-    With a private key none that reads gradients through it. A network reads places together that lie side by side
-    behind P, so the changes that its gradients make of a few hundred uploads tell which do; benchmarks/private_key.py
-    counts the places whose neighbours they name.
+    With a private key none who has the weights: they read gradients through the key, or through what the weights tell
+    of it. A network reads places together that lie side by side behind P, so the changes that its gradients make of a
+    few hundred uploads tell which do; benchmarks/private_key.py counts the places whose neighbours they name.
     """
-    found = offered(entry, cards())
-    return tuple(name for name in found if shows_view(entry) or not _reads_through_key(name, entry))
+    found = ladder.offered(entry, cards())
+    return tuple(name for name in found if shows_view(entry) or not _has_weights(name))
 
 
-def _reads_through_key(knowledge: str, entry: ModelCard) -> bool:
-    return "gradients" in ATTACKERS[knowledge].reads and "key" not in ATTACKERS[knowledge].hidden
+def _has_weights(knowledge: str) -> bool:
+    return "gradients" in ATTACKERS[knowledge].reads and "weights" not in ATTACKERS[knowledge].hidden
+
+
+def may_run(attack: Attack, knowledge: str, entry: ModelCard) -> bool:
+    """Whether pages may show what an attack makes in this attacker's hands: all that read no more than they have.
+
+    Of a private key's classifier none that puts its gradient together from the answers.
+    """
+    asks = "gradients" not in ATTACKERS[knowledge].reads
+    gives_away = asks and not shows_view(entry) and attack.id in GRADIENTS_FROM_ANSWERS
+    return attack.content_with(ATTACKERS[knowledge].reads) and not gives_away
 
 
 def need_view(model_id: str) -> None:
@@ -155,7 +239,13 @@ def need_view(model_id: str) -> None:
 
 def title(entry: ModelCard) -> str:
     """What a model is called in a menu, where the data set is known: "Table 2, keyed"."""
-    return entry.title.partition(", ")[2]
+    return made_by(entry) if isinstance(entry, MadeCard) else entry.title.partition(", ")[2]
+
+
+def made_by(entry: MadeCard) -> str:
+    """What an attacker's model is called, after its attacker."""
+    _, _, what = entry.attacker.rpartition(": ")
+    return f"attacker's model ({what[0].lower()}{what[1:]})".replace(" has leaked", "")
 
 
 def group(defence: Defence) -> str:
@@ -237,8 +327,10 @@ def names(ids: tuple[str, ...], control: str | None = None) -> dict[str, str]:
     for name in ids:
         entry = card(name)
         said = f"{entry.entry.name} classifier" + " of your own" * entry.own
-        others = [card(other) for other in ids if other not in (name, control)]
-        if name == control:
+        others = [card(other) for other in ids if other not in (name, control) and not is_made(other)]
+        if isinstance(entry, MadeCard):
+            said = made_by(entry)
+        elif name == control:
             said = "control without a key"
         elif any((other.defence, other.own) == (entry.defence, entry.own) for other in others):
             said += f", {zoo.NETWORKS[entry.network].name}"

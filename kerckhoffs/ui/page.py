@@ -36,7 +36,7 @@ STYLE = """
   [data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] { gap: 0.5rem; }
   [class*="st-key-side_"] { gap: 0.5rem; }
   [class*="st-key-panel_"] { gap: 0.4rem; padding: 0.6rem 0.8rem; }
-  .st-key-dialled { gap: 0.4rem; }
+  .st-key-ladder { gap: 0.4rem; }
   [class*="st-key-heading_"] > :first-child { flex: 0 1 auto; min-width: 0; }
   [class*="st-key-heading_"] > :last-child { flex-shrink: 0; }
   [class*="st-key-heading_"] button { min-height: 0; padding: 0; }

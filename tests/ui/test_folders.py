@@ -92,7 +92,7 @@ def test_a_page_works_with_what_is_there_or_says_in_a_sentence_what_it_needs(fol
         assert "**100 examples**" in words(app.markdown)
     elif page == "play":
         assert not said
-        assert app.radio(key="knowledge").options
+        assert app.selectbox(key="knowledge").options
     elif (folder, page) != ("Fashion-MNIST", "table3"):  # whose rows can be made again
         assert "this needs models that are not here" in said[0]
         assert "without `KERCKHOFFS_MODELS`" in said[0]

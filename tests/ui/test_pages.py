@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from kerckhoffs import data, zoo
-from kerckhoffs.attackers import ATTACKERS
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.checks import FileRefused
 from kerckhoffs.defences import DEFENCES
@@ -26,6 +25,7 @@ from kerckhoffs.ui.play import live
 from kerckhoffs.ui.play.experiment import Crafting
 from tests import ROOT
 from tests.pages import SECONDS, choose_attack, html, labels, opened, run_and_wait, switch, verdicts, words
+from tests.ui.play.ladder import climb
 
 pytestmark = pytest.mark.usefixtures("fresh_caches")
 
@@ -132,8 +132,7 @@ def test_play_opens_on_an_example_that_flips_the_classical_classifier():
 def test_each_verdict_names_what_it_was_crafted_on_and_evaluated_on():
     app = opened()
     for knowledge, crafted in (("twin", "classical"), ("key", "keyed")):
-        app.radio(key="knowledge").set_value(ATTACKERS[knowledge].name).run()
-        assert not app.exception
+        climb(app, knowledge)
         shown = verdicts(app)
         assert len(shown) == 2
         for kind in ("classical", "keyed"):

@@ -11,7 +11,7 @@ import streamlit as st
 import torch
 
 from kerckhoffs import zoo
-from kerckhoffs.attackers import ATTACKERS
+from kerckhoffs.attackers import ATTACKERS, crafted_on
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.keys import Key
 from kerckhoffs.ui import models
@@ -95,13 +95,22 @@ def taken_away(made):
     return "\n".join([*parts, script(made)]).encode()
 
 
-ASKING = (("twin", "pgd", {"iterations": 3}), ("own-key", "bim", {"iterations": 3}), ("scores", "square", {}))
+ASKING = (
+    ("noise", "noise", {}),
+    ("labels", "rays", {}),
+    ("labels", "hop_skip_jump", {}),
+    ("labels", "surfree", {}),
+    ("scores", "square", {}),
+    ("data", "bim", {"iterations": 3}),
+    ("twin", "pgd", {"iterations": 3}),
+    ("own-key", "bim", {"iterations": 3}),
+)
 
 
 @pytest.mark.parametrize(("dial", "attack", "options"), ASKING)
 def test_nor_does_a_figure_a_script_or_a_step_of_an_attack_give_it(own, dial, attack, options):  # noqa: F811
     every = {each.name: each.default for each in ATTACKS[attack].options} | options
-    every |= {"max_queries": 30} if attack == "square" else {}
+    every |= {"max_queries": 30} if "max_queries" in every else {}
     images = crafted(UPLOADS)
     made = [
         experiment(
@@ -109,6 +118,7 @@ def test_nor_does_a_figure_a_script_or_a_step_of_an_attack_give_it(own, dial, at
             knowledge=dial,
             attack=attack,
             options=tuple(every.items()),
+            given=tuple((each.name, each.default) for each in ATTACKERS[dial].options),
             source="upload",
             value=pixels.encode(each[None]),
             label=3,
@@ -135,18 +145,47 @@ def test_the_search_reads_neighbours_off_gradients_through_a_key_and_off_no_othe
     assert neighbours([changes("mnist-table2-classical", 200)], key, SIDES) == 0
 
 
-def test_no_attack_reads_gradients_through_a_private_key(own, monkeypatch):  # noqa: F811
-    white = ATTACKERS["key"].name
-    app = opened(right=OWN, dial="key")
+HAVE_WEIGHTS = ("bypass", "recovery", "part-of-key", "key")
+
+
+def rungs(app):
+    """The attackers that are offered."""
+    shown = [each.partition(" · ")[2] for each in app.selectbox(key="knowledge").options]
+    return {name for name, each in ATTACKERS.items() if each.name in shown}
+
+
+@pytest.mark.parametrize("dial", HAVE_WEIGHTS)
+def test_no_attack_reads_gradients_through_a_private_key(own, monkeypatch, dial):  # noqa: F811
+    app = opened(right=OWN, dial=dial)
     assert "The address's dial was refused" in words(app.warning)
-    assert white not in app.radio(key="knowledge").options
+    assert not rungs(app) & set(HAVE_WEIGHTS)
     assert "Nor does an attack here read its gradients" in words(app.info)
-    with pytest.raises(ValueError, match="unknown attacker on this classifier 'white-box'"):
-        craft(experiment(right=OWN, knowledge="key"))
-    assert white in opened(right=KEYED).radio(key="knowledge").options
+    with pytest.raises(ValueError, match=f"unknown attacker on this classifier '{dial}'"):
+        craft(experiment(right=OWN, knowledge=dial))
     monkeypatch.setenv(models.SHOW, "1")
-    assert white in opened(right=OWN).radio(key="knowledge").options
-    craft(experiment(right=OWN, knowledge="key"))
+    assert rungs(opened(right=OWN)) >= set(HAVE_WEIGHTS)
+
+
+@pytest.mark.parametrize("dial", ["labels", "scores"])
+def test_nor_does_one_put_gradients_together_from_its_answers(own, monkeypatch, dial):  # noqa: F811
+    """What finite differences with 785 queries of each of 150 images change of them names neighbours of 182 places."""
+    entry = models.card(OWN)
+    offered = {name for name, attack in ATTACKS.items() if models.may_run(attack, dial, entry)}
+    assert offered
+    assert not offered & set(models.GRADIENTS_FROM_ANSWERS)
+    for attack in set(models.GRADIENTS_FROM_ANSWERS) & {name for name, each in ATTACKS.items() if each.access == dial}:
+        assert "The address's attack was refused" in words(opened(right=OWN, dial=dial, attack=attack).warning)
+        with pytest.raises(ValueError, match="gradients"):
+            craft(experiment(right=OWN, knowledge=dial, attack=attack, options=()))
+        assert models.may_run(ATTACKS[attack], dial, models.card(KEYED))
+        monkeypatch.setenv(models.SHOW, "1")
+        assert models.may_run(ATTACKS[attack], dial, entry)
+        monkeypatch.delenv(models.SHOW)
+
+
+def test_what_was_made_against_a_classifier_with_a_private_key_is_not_seen_through(own):  # noqa: F811
+    made = crafted_on("part-of-key", models.card(OWN), {"share": 1.0})
+    assert not models.shows_view(models.card(made))
 
 
 def test_a_batch_that_reads_them_shows_sizes_and_no_way_to_the_pictures(own):  # noqa: F811

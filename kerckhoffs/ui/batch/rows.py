@@ -1,6 +1,8 @@
 """The rows of a run, one by one: a table to sort and choose from, and what each model said of the chosen image."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
@@ -10,7 +12,7 @@ from torch import Tensor
 
 from kerckhoffs import attackers as ladder
 from kerckhoffs import plots
-from kerckhoffs.attackers import ATTACKERS
+from kerckhoffs.attackers import is_made
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.data import DATASETS
 from kerckhoffs.evaluation import tables
@@ -20,7 +22,8 @@ from kerckhoffs.evaluation.runs import Run
 from kerckhoffs.evaluation.summaries import nothing_to_attack
 from kerckhoffs.plots.runs import MADE, attack_words
 from kerckhoffs.ui import foreign
-from kerckhoffs.ui.models import attackers, card, pair, samples
+from kerckhoffs.ui.controls import BY
+from kerckhoffs.ui.models import attackers, card, cards, crafter, may_run, pair, samples
 from kerckhoffs.ui.page import pictures
 from kerckhoffs.ui.parts import pixels
 
@@ -109,7 +112,7 @@ def one(run: Run, rows: pd.DataFrame, row: pd.Series) -> None:
             f"{attack_words(row.to_dict())}. Size of the change: linf {row['linf']:.3f} · l2 {row['l2']:.2f} · "
             f"l0 {row['l0']} pixels. The adversarial image is not kept; Play makes it again{drawn}."
         )
-        if image is not None and (address := play_address(run, row, image)):
+        if image is not None and (address := play_address(row, image)):
             st.link_button("Open in Play", address, icon=":material/swords:")
 
 
@@ -144,13 +147,14 @@ def _image(run: Run, row: pd.Series) -> Tensor | None:
     return samples(str(row["dataset"]))[0][int(row["index"])][None] if row["split"] == "test" else None
 
 
-def play_address(run: Run, row: pd.Series, image: Tensor) -> str:
+def play_address(row: pd.Series, image: Tensor) -> str:
     """The address of Play with this image and this attack; "" where Play does not have it."""
     if (found := _side_by_side(row)) is None:
         return ""
-    attack, (left, right, dial) = ATTACKS[row["attack"]], found
+    attack, (left, right, dial, given) = ATTACKS[row["attack"]], found
     options = {option.name: option.default for option in attack.options} | json.loads(row["options"])
     values = {"set": card(right).dataset, "network": card(right).network, "dial": dial, "attack": attack.id}
+    values |= {f"{BY}{name}": str(value).lower() for name, value in given.items()}
     if (left, right) != pair(card(right).dataset, card(right).network):
         values |= {"left": left, "right": right}
     values |= {name: str(value).lower() for name, value in options.items() if name != "perturb_all"}
@@ -165,16 +169,23 @@ def play_address(run: Run, row: pd.Series, image: Tensor) -> str:
     return f"./?{urlencode(values)}"
 
 
-def _side_by_side(row: pd.Series) -> tuple[str, str, str] | None:
-    """Play's left and right classifier and its dial, so that it crafts on what the row was crafted on and shows what
-    the row was evaluated on; the network's first pair where that does. None where Play would show a private key's
-    gradients."""
+def _side_by_side(row: pd.Series) -> tuple[str, str, str, Mapping[str, Any]] | None:
+    """Play's left and right classifier, its rung and the options of that, so that it crafts on what the row was crafted
+    on and shows what the row was evaluated on; the network's first pair where that does. None where Play would show a
+    private key's gradients."""
     crafted_on, evaluated_on, attack = str(row["crafted_on"]), str(row["evaluated_on"]), ATTACKS[row["attack"]]
-    first, second = pair(card(crafted_on).dataset, card(crafted_on).network)
-    for defended in dict.fromkeys((second, evaluated_on, crafted_on)):
-        for dial in attackers(card(defended)):
-            reads = ATTACKERS[dial].reads
-            if attack.content_with(reads) and ladder.crafted_on(dial, card(defended)) == crafted_on:
+    made = crafter(crafted_on) if is_made(crafted_on) else None
+    target = crafted_on if made is None else made.target.id
+    if target not in cards():
+        return None
+    first, second = pair(card(target).dataset, card(target).network)
+    for defended in dict.fromkeys((second, evaluated_on, target)):
+        if is_made(defended):
+            continue
+        for dial in attackers(card(defended)) if made is None else (made.entry.id,):
+            given = {} if made is None else made.options
+            offered = dial in attackers(card(defended)) and may_run(attack, dial, card(defended))
+            if offered and ladder.crafted_on(dial, card(defended), given) == crafted_on:
                 shown = evaluated_on in (first, defended, crafted_on)
-                return first if shown else evaluated_on, defended, dial
+                return first if shown else evaluated_on, defended, dial, given
     return None

@@ -1,14 +1,16 @@
 """What follows from an example, in words: whether it worked where it was crafted, whom it misleads, what to try.
 
 Every combination of what can come out has its own true sentence (tests/ui/play/test_consequences.py walks them): what
-happened on the model that the example was crafted on, then on the defended classifier, then on the others. Last comes
-what to be wary of (evaluation/flags.py), as far as a single example shows it.
+happened on the model that the example was crafted on, then on the defended classifier, then on the others. Noise is
+crafted on none. Last comes what to be wary of (evaluation/flags.py), as far as a single example shows it.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 import torch
 
+from kerckhoffs.attackers import ATTACKERS
 from kerckhoffs.attacks import ATTACKS, Attack
 from kerckhoffs.data import DATASETS
 from kerckhoffs.evaluation.judge import Verdict
@@ -23,6 +25,8 @@ EFFORTS = ("iterations", "max_iterations", "max_queries")  # options of which mo
 def consequence(experiment: Experiment, readings: Readings) -> str:
     """What holds for this example, and nothing that it does not show of others."""
     verdicts = {name: reading.verdict for name, reading in readings.items()}
+    if experiment.of_nothing:
+        return _of_noise(experiment, verdicts)
     there, defended = verdicts[experiment.crafted_on], verdicts[experiment.right]
     classes = DATASETS[experiment.dataset].classes
     said = [f"Crafted on the **{there.crafted_on}**, {_where_crafted(there, classes)}"]
@@ -39,6 +43,24 @@ def consequence(experiment: Experiment, readings: Readings) -> str:
         said.append(advice(experiment))
     said += [vanishing(experiment), random_answers(experiment)]
     return " ".join(filter(None, said))
+
+
+def _of_noise(experiment: Experiment, verdicts: Mapping[str, Verdict]) -> str:
+    """What noise shows of each classifier."""
+    classes = DATASETS[experiment.dataset].classes
+    said = [f"This is noise, crafted on {experiment.crafted_words}."]
+    for name in (experiment.right, *(each for each in experiment.columns if each != experiment.right)):
+        verdict, whom = verdicts[name], f"the {verdicts[name].evaluated_on}"
+        turned = f"{classes[verdict.before]} → {classes[verdict.after]}"
+        if verdict.before != verdict.label:
+            said.append(f"{_sentence(whom)} was wrong before any noise.")
+        elif verdict.fooled:
+            said.append(f"It misleads {whom} ({turned}): no attack was needed.")
+        else:
+            said.append(f"{_sentence(whom)} still reads {classes[verdict.after]}.")
+    if not verdicts[experiment.right].fooled:
+        said.append("Noise is no attack, so this says nothing about the defence.")
+    return " ".join(filter(None, (*said, random_answers(experiment))))
 
 
 def _where_crafted(there: Verdict, classes: tuple[str, ...]) -> str:
@@ -89,12 +111,7 @@ def _carried(experiment: Experiment, there: Verdict, defended: Verdict, classes:
     if defended.before != defended.label:
         return f"{_sentence(whom)} was wrong before any attack: this example says nothing about it."
     if defended.fooled:
-        secret = "key" if entry.keyed else "weights"
-        failed = (
-            "it has no defence that could help"
-            if _undefended(entry)
-            else f"the defence failed though its {secret} stayed secret"
-        )
+        failed = "it has no defence that could help" if _undefended(entry) else f"the defence failed {_why(experiment)}"
         turned = f"{classes[defended.before]} → {classes[defended.after]}"
         if there.crafted_success and not there.nothing_to_attack:
             return f"It carries over to {whom} ({turned}): {failed}."
@@ -103,6 +120,16 @@ def _carried(experiment: Experiment, there: Verdict, defended: Verdict, classes:
         which = "An attack that had nothing to do" if there.nothing_to_attack else "A failed attack"
         return f"{which} says nothing about the defence."
     return f"It does not carry over to {whom}. One example proves nothing for others."
+
+
+def _why(experiment: Experiment) -> str:
+    """What was still secret of a classifier that an example carries over to, and what was enough all the same."""
+    chosen, keyed = ATTACKERS[experiment.knowledge].chosen(dict(experiment.given)), card(experiment.right).keyed
+    if experiment.knowledge == "part-of-key" and chosen["share"] > 0:
+        return "with its key known" if chosen["share"] == 1 else "though only a part of its key was known"
+    enough = {"substitute": ": its answers were enough", "bypass": ": its weights were enough"}
+    enough["recovery"] = enough["bypass"]
+    return f"though its {'key' if keyed else 'weights'} stayed secret" + enough.get(experiment.knowledge, "")
 
 
 def _merit(experiment: Experiment) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kerckhoffs.attackers import check_access, crafted_on
+from kerckhoffs import attackers
+from kerckhoffs.attackers import check_access
 from kerckhoffs.attacks import ATTACKS, OnStep
 from kerckhoffs.checks import check_choice
 from kerckhoffs.data import DATASETS, images
@@ -28,6 +29,7 @@ class Experiment:
     Args:
         left, right: ids of the two classifiers; the right one is the defended one, about which the attacker knows
             this or that.
+        knowledge: who attacks, a key of ATTACKERS; given: the options of this attacker.
         source: where the image comes from: "sample", "drawing" or "upload".
         value: the sample's number, or the encoded drawing, or the encoded pixels of the upload.
         label: the true class, or what the drawing or the upload is meant to be.
@@ -47,11 +49,31 @@ class Experiment:
     knowledge: str
     seed: int = 0
     control: bool = False
+    given: tuple[tuple[str, Any], ...] = ()
+
+    @cached_property
+    def crafted_on(self) -> str:
+        """The id of the model that the example is crafted on, which may have to be made first."""
+        return attackers.crafted_on(self.knowledge, card(self.right), dict(self.given))
+
+    @cached_property  # one run of the page shows one or the other, whatever ends meanwhile
+    def ready(self) -> bool:
+        """Whether that model is there."""
+        return models.there(self.crafted_on)
 
     @property
-    def crafted_on(self) -> str:
-        """The id of the model that the example is crafted on."""
-        return crafted_on(self.knowledge, card(self.right))
+    def of_nothing(self) -> bool:
+        """Whether the example is noise, which is crafted on no model."""
+        return ATTACKS[self.attack].access == "nothing"
+
+    @property
+    def crafted_words(self) -> str:
+        """What the example is crafted on, in words that follow "crafted on"."""
+        if not self.of_nothing:
+            return f"the {self.names[self.crafted_on]}"
+        tries = dict(self.options).get("tries", 1)
+        chosen = f" and drawn until it misled the {self.names[self.crafted_on]}, at most {tries} times"
+        return "nothing" + (chosen if tries > 1 else "")
 
     @property
     def control_id(self) -> str | None:
@@ -61,8 +83,8 @@ class Experiment:
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
-        """The ids of the classifiers that stand side by side; what is attacked is always one of them."""
-        shown = (self.left, self.right, self.crafted_on, self.control_id)
+        """The ids of the classifiers that stand side by side; what is attacked is one of them, once it is there."""
+        shown = (self.left, self.right, self.crafted_on if self.ready else None, self.control_id)
         return tuple(dict.fromkeys(name for name in shown if name is not None))
 
     @cached_property
@@ -126,7 +148,10 @@ class Crafting:
     def __init__(self, experiment: Experiment) -> None:
         attack = ATTACKS[experiment.attack]
         check_access(experiment.knowledge, attack)
-        check_choice(experiment.knowledge, models.attackers(card(experiment.right)), "attacker on this classifier")
+        defended = card(experiment.right)
+        check_choice(experiment.knowledge, models.attackers(defended), "attacker on this classifier")
+        if not models.may_run(attack, experiment.knowledge, defended):
+            raise ValueError(f"{attack.name} puts gradients together, and those of a private key are not shown")
         self._experiment, self._attack = experiment, attack
         self._attacked, self._image = Counted(model(experiment.crafted_on)), experiment.image
         self._training = _training(experiment) if attack.training else None
@@ -148,8 +173,10 @@ class Crafting:
 
     @property
     def spent(self) -> str:
-        """What it has asked so far, in words: queries where it reads answers, else gradients."""
+        """What it has asked so far, in words: queries where it reads answers, else gradients; "" if it needs none."""
         calls = self._attacked.calls
+        if self._experiment.crafted_words == "nothing":
+            return ""
         if self._attack.access == "gradients":
             return f"{calls.gradients} {'gradient' if calls.gradients == 1 else 'gradients'}"
         return f"{calls.forwards} {'query' if calls.forwards == 1 else 'queries'}"
@@ -191,29 +218,53 @@ class Reading:
     tiles: tuple[int, int] = (1, 1)
 
 
+@dataclass(frozen=True)
+class NoiseVerdict(Verdict):
+    """What became of noise on one model. Nothing was attacked, so that it is still right is no evidence."""
+
+    def sentence(self, classes: tuple[str, ...]) -> str:
+        """The verdict in words."""
+        beginning = f"Crafted on the {self.crafted_on}, "
+        plain = Verdict(**vars(self) | {"crafted_success": True, "nothing_to_attack": False}).sentence(classes)
+        read = plain.removeprefix(beginning).replace("before the attack too", "before the noise too", 1)
+        said = f"Noise, crafted on {self.crafted_on}, {read}"
+        nothing = self.outcome() == "no evidence"
+        return f"{said} Noise is no attack, so this says nothing about the defence." if nothing else said
+
+
 def compare(experiment: Experiment, adversarial: Tensor) -> dict[str, Reading]:
-    """Show the example to every column, judged in float32; by id."""
+    """Show the example to every column, judged in float32; by id.
+
+    While the model to craft on has to be made, there is no example, and nothing is said of one.
+    """
     after = {name: predict(model(name), adversarial)[0] for name in experiment.columns}
     wanted = experiment.label, experiment.target
-    crafted, before = after[experiment.crafted_on], experiment.before[experiment.crafted_on]
     both = torch.cat([experiment.image, adversarial])
     views = {name: seen(name, both).split(1) for name in experiment.columns}  # under the same draw of a random defence
+    kind: type[Verdict] = Verdict
+    crafted_on, success, nothing = "model that has to be made first", False, False
+    if experiment.of_nothing:
+        kind, crafted_on = NoiseVerdict, experiment.crafted_words
+    elif experiment.ready:
+        crafted_on = experiment.names[experiment.crafted_on]
+        success = succeeded(int(after[experiment.crafted_on].argmax()), *wanted)
+        nothing = succeeded(int(experiment.before[experiment.crafted_on].argmax()), *wanted)
     return {
         name: Reading(
             clean_view=views[name][0],
             adversarial_view=views[name][1],
             before=experiment.before[name].tolist(),
             after=after[name].tolist(),
-            verdict=Verdict(
-                crafted_on=experiment.names[experiment.crafted_on],
+            verdict=kind(
+                crafted_on=crafted_on,
                 evaluated_on=experiment.names[name],
                 label=experiment.label,
                 target=experiment.target,
                 before=int(experiment.before[name].argmax()),
                 after=int(after[name].argmax()),
                 confidence=float(after[name].max()),
-                crafted_success=succeeded(int(crafted.argmax()), *wanted),
-                nothing_to_attack=succeeded(int(before.argmax()), *wanted),
+                crafted_success=success,
+                nothing_to_attack=nothing,
             ),
             tiles=(views[name][0].shape[2] // both.shape[2], views[name][0].shape[3] // both.shape[3]),
         )

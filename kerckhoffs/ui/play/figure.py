@@ -7,7 +7,7 @@ from html import escape
 from torch import Tensor
 
 from kerckhoffs import plots
-from kerckhoffs.attackers import ATTACKERS
+from kerckhoffs.attackers import ATTACKERS, is_made
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.data import DATASETS
 from kerckhoffs.ui.models import card, title
@@ -23,7 +23,7 @@ CHARACTERS = 70  # in a line, so that it fits in a wide font too
 
 def figure(experiment: Experiment, adversarial: Tensor, readings: Mapping[str, Reading]) -> str:
     """The setting, and a row a classifier: the verdict, and image + perturbation = adversarial image."""
-    attacked, factor = readings[experiment.crafted_on], plots.gain(adversarial - experiment.image)
+    factor = plots.gain(adversarial - experiment.image)
     parts: list[str] = []
     drawn: list[Shown] = []
     y = 0
@@ -34,7 +34,7 @@ def figure(experiment: Experiment, adversarial: Tensor, readings: Mapping[str, R
             y += LINE
             parts.append(_text(0, y, line, weight))
 
-    write(f"{ATTACKS[experiment.attack].name}, crafted on the {attacked.verdict.crafted_on}", "bold")
+    write(f"{ATTACKS[experiment.attack].name}, crafted on {experiment.crafted_words}", "bold")
     write(_setting(experiment))
     for name in experiment.columns:
         y += LINE // 2
@@ -61,7 +61,7 @@ def _setting(experiment: Experiment) -> str:
     classes = DATASETS[experiment.dataset].classes
     image = f"sample {experiment.value}" if experiment.source == "sample" else experiment.source
     words = [
-        f"{ATTACKERS[experiment.knowledge].words(card(experiment.right))[0]}. {DATASETS[experiment.dataset].name}",
+        f"{_attacker(experiment)}. {DATASETS[experiment.dataset].name}",
         *_networks(experiment),
         f"{image} of class {classes[experiment.label]}",
         "no target" if experiment.target is None else f"target {classes[experiment.target]}",
@@ -71,12 +71,19 @@ def _setting(experiment: Experiment) -> str:
     return f"{', '.join(words)}."
 
 
+def _attacker(experiment: Experiment) -> str:
+    """Who attacks, with the options of this attacker."""
+    said = [f"{name.replace('_', ' ')} {value}" for name, value in experiment.given]
+    return ", ".join([ATTACKERS[experiment.knowledge].words(card(experiment.right))[0], *said])
+
+
 def _networks(experiment: Experiment) -> list[str]:
-    """The network of all columns, or that of each."""
-    networks = {card(name).network for name in experiment.columns}
+    """The network of all columns but the attacker's own, or that of each."""
+    trained = [name for name in experiment.columns if not is_made(name)]
+    networks = {card(name).network for name in trained}
     if len(networks) == 1:
         return [f"network of {NETWORKS[networks.pop()].name}"]
-    return [f"{experiment.names[name]}: {title(card(name))}" for name in experiment.columns]
+    return [f"{experiment.names[name]}: {title(card(name))}" for name in trained]
 
 
 def _pictures(pictures: Shown, y: float) -> list[str]:

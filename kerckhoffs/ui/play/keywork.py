@@ -71,7 +71,7 @@ def key_at_work(experiment: Experiment, example: Example) -> None:
             classifier = behind_a_wrong_key(name, entry.sha256)
             said = predict(classifier, image)[0].tolist()
         crafted = what != PICTURES[0] and example.made
-        of = f"what was crafted on the {reading.verdict.crafted_on}" if crafted else "the clean image"
+        of = f"what was crafted on {experiment.crafted_words}" if crafted else "the clean image"
         st.markdown(
             f"{_who(entry.entry, whose)} {of} as **{_read(said, DATASETS[experiment.dataset].classes)}** "
             f"({percent(max(said))})."

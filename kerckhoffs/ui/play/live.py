@@ -15,6 +15,8 @@ from kerckhoffs.ui.page import one_thread, sentences
 from kerckhoffs.ui.play import panels
 from kerckhoffs.ui.play.consequences import consequence
 from kerckhoffs.ui.play.experiment import Experiment, Reading, compare, craft
+from kerckhoffs.ui.play.make import make
+from kerckhoffs.ui.play.queries import bad, curve
 
 FRAME_SECONDS = 0.18  # from one picture of a running attack to the next
 FRAMES = 5  # in one run of the fragment: a run costs a browser as much as several pictures, but Stop waits for its end
@@ -49,6 +51,10 @@ class Example:
 
 def show(experiment: Experiment) -> Example:
     """Draw what there is of the attack; returns its example."""
+    if not experiment.ready:
+        make(experiment)
+        readings = draw(panels.Comparison(experiment), experiment, experiment.image, "clean")
+        return Example(experiment.image, readings, made=False)
     if ATTACKS[experiment.attack].cost == 1:
         crafting = craft(experiment)
         result, view = crafting(None), panels.Comparison(experiment)
@@ -141,13 +147,14 @@ def watch(experiment: Experiment, job: Job | None, at: Step | None, polling: boo
     with sentences():
         strip = st.empty()
         view = panels.Comparison(experiment)
-        view.spent = "" if job is None or at is not None else job.spent
+        view.spent = "" if job is None or at is not None else _spent(job)
         if job is None:
             draw(view, experiment, experiment.image, "clean")
         elif at is not None:
             draw(view, experiment, at.current, "replay")
         elif job.done and not polling:
             draw(view, experiment, _result(experiment, job), "done")
+            curve(experiment, job)
         elif not job.done:
             _run(view, strip, experiment, job, next(frames))
         if polling and job is not None and job.done:
@@ -161,7 +168,7 @@ def _run(view: panels.Comparison, strip: DeltaGenerator, experiment: Experiment,
     began = time.monotonic()
     for number in range(1, frames + 1):
         image = experiment.image if job.step is None else job.step.current
-        view.spent = job.spent
+        view.spent = _spent(job)
         readings = _pictures(view, experiment, image, "running")
         if number == frames:
             view.chart(readings)
@@ -170,7 +177,7 @@ def _run(view: panels.Comparison, strip: DeltaGenerator, experiment: Experiment,
         if job.done:
             strip.caption(_ended(job))
             if not job.failed:
-                view.spent = job.spent
+                view.spent = _spent(job)
                 _pictures(view, experiment, _result(experiment, job), "done")
                 time.sleep(SETTLE_SECONDS)
             return
@@ -191,7 +198,13 @@ def _progress(experiment: Experiment, job: Job) -> tuple[float, str]:
     if step is None or left is None:
         return 0.0, "Waiting for a free worker"
     name = ATTACKS[experiment.attack].name
-    return step.done / step.total, f"{name}: step {step.done} of {step.total}, {left:.0f} s left at most"
+    at = f"step {step.done} of {step.total}" if step.queries is None else f"{job.spent} of {step.total}{bad(step)}"
+    return step.done / step.total, f"{name}: {at}, {left:.0f} s left at most"
+
+
+def _spent(job: Job) -> str:
+    """What a job has asked so far, in words."""
+    return job.spent if job.step is None or not job.spent else job.spent + bad(job.step)
 
 
 def _result(experiment: Experiment, job: Job) -> Tensor:

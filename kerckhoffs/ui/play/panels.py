@@ -9,14 +9,17 @@ from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
 from kerckhoffs import plots
+from kerckhoffs.attackers import MadeCard
 from kerckhoffs.data import DATASETS
+from kerckhoffs.defences import KeyedClassifier
 from kerckhoffs.evaluation.judge import percent
 from kerckhoffs.evaluation.metrics import distances, wilson
 from kerckhoffs.plots import charts
 from kerckhoffs.transforms.base import Distance
 from kerckhoffs.ui import models
-from kerckhoffs.ui.models import card, shows_view
+from kerckhoffs.ui.models import card, model, shows_view, title
 from kerckhoffs.ui.play.experiment import Experiment, Reading
+from kerckhoffs.ui.play.price import spent
 from kerckhoffs.ui.play.views import shown
 from kerckhoffs.zoo import NETWORKS
 
@@ -116,6 +119,11 @@ def _heading(experiment: Experiment, model_id: str) -> None:
 def about(model_id: str) -> None:
     """What a classifier is, what it costs and what is known against it, on a few lines."""
     entry = card(model_id)
+    if isinstance(entry, MadeCard):
+        st.markdown(f"**{title(entry).capitalize()}**")
+        st.markdown(models.crafter(model_id).entry.summary)
+        st.caption(spent(models.cost(model_id)))
+        return
     low, high = wilson(round(entry.test_error * entry.test_samples), entry.test_samples)
     st.markdown(f"**{entry.title}**")
     st.markdown(entry.entry.summary)
@@ -129,6 +137,8 @@ def about(model_id: str) -> None:
 def seen(model_id: str) -> str:
     """How a classifier's network sees the pixels, in words."""
     entry = card(model_id)
+    if isinstance(entry, MadeCard):
+        return "through the attacker's P" if isinstance(model(model_id), KeyedClassifier) else "as they are"
     return entry.entry.sees if shows_view(entry) else "behind a private key; here they are as they came"
 
 

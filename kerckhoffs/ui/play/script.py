@@ -1,5 +1,6 @@
 """An experiment as a Python program that runs as printed and makes the same example."""
 
+from kerckhoffs.attackers import is_made
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.data import DATASETS
 from kerckhoffs.ui.parts import pixels
@@ -8,14 +9,14 @@ from kerckhoffs.ui.play.experiment import TRAINING_SAMPLES, Experiment
 TEMPLATE = '''\
 """{title}"""
 {imports}
-from kerckhoffs import data, zoo
+from kerckhoffs import {modules}
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.data import DATASETS
 from kerckhoffs.evaluation import percent, predict
 
 {image}
 label, target = {label}, {target}
-crafted_on = zoo.load("{crafted_on}")
+{made}crafted_on = {load}("{crafted_on}")
 adversarial = ATTACKS["{attack}"].run(
     crafted_on,
     image,
@@ -24,28 +25,33 @@ adversarial = ATTACKS["{attack}"].run(
 {arguments})
 
 for name in {names}:
-    confidences, classes = predict(zoo.load(name), torch.cat([image, adversarial])).max(1)
+    confidences, classes = predict({load}(name), torch.cat([image, adversarial])).max(1)
     before, after = (f"{{each}} ({{percent(share)}})" for each, share in zip(classes.tolist(), confidences.tolist()))
-    print(f"crafted on {crafted_on}, evaluated on {{name}}: {{label}} is read as {{before}}, then as {{after}}")
+    print(f"crafted on {whom}, evaluated on {{name}}: {{label}} is read as {{before}}, then as {{after}}")
 '''
 
 
 def script(experiment: Experiment) -> str:
-    """The program. It names models, never keys."""
-    attack = ATTACKS[experiment.attack]
+    """The program. It names models, never keys; what an attacker has made has to be made where it runs, too."""
+    made, attack = is_made(experiment.crafted_on), ATTACKS[experiment.attack]
     arguments = [f"{name}={value!r}" for name, value in experiment.options]
     if attack.random:
         arguments.append(f"generator=torch.Generator().manual_seed({experiment.seed})")
     if attack.training:
         others = f"[i for i in range({TRAINING_SAMPLES + 1}) if i != {_sample(experiment)}][:{TRAINING_SAMPLES}]"
         arguments.append(f'training=data.load("{experiment.dataset}", indices={others})')
+    whom = "nothing" if experiment.crafted_words == "nothing" else experiment.crafted_on
     return TEMPLATE.format(
-        title=f"{attack.name}, crafted on {experiment.crafted_on}, evaluated on {len(experiment.columns)} classifiers.",
+        title=f"{attack.name}, crafted on {whom}, evaluated on {len(experiment.columns)} classifiers.",
         imports="import torch\n" if experiment.source == "sample" else "import base64\nimport zlib\n\nimport torch\n",
         image=_image(experiment),
         label=experiment.label,
+        modules="attackers, data" if made else "data, zoo",
+        load="attackers.load" if made else "zoo.load",
+        made=f"# Made before, with: python -m kerckhoffs attackers make {experiment.crafted_on}\n" if made else "",
         target=experiment.target,
         crafted_on=experiment.crafted_on,
+        whom=whom,
         attack=attack.id,
         arguments="".join(f"    {argument},\n" for argument in arguments),
         names=experiment.columns,

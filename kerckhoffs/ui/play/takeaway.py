@@ -61,9 +61,8 @@ def rounding(experiment: Experiment, example: Example) -> str:
         after, read = example.readings[name].verdict.after, probabilities.index(max(probabilities))
         changed = "" if read == after else f", not {classes[after]} any more"
         said.append(f"{called} {classes[read]} ({percent(max(probabilities))}){changed}")
-    crafted_on = experiment.names[experiment.crafted_on]
     which = "both" if len(said) == 2 else "all"
     return (
-        f"Rounded to 8 bits, as in the PNG, what was crafted on the {crafted_on} and is evaluated on {which} is read "
-        f"as: {'; '.join(said)}."
+        f"Rounded to 8 bits, as in the PNG, what was crafted on {experiment.crafted_words} and is evaluated on {which} "
+        f"is read as: {'; '.join(said)}."
     )

@@ -3,18 +3,23 @@
 import pytest
 
 from kerckhoffs import zoo
+from kerckhoffs.attackers import ALIASES, ATTACKERS
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.keys import Key
-from kerckhoffs.ui import link
+from kerckhoffs.ui import controls, link
 from tests.foreign import active, read
 from tests.pages import address, opened, run_and_wait, started, switch, verdicts, words
+from tests.ui.play.ladder import climb
 
 EXPERIMENT = {
     "set": "fashion-mnist",
     "network": "table2",
     "image": "sample",
     "sample": "23",
-    "dial": "key",
+    "dial": "part-of-key",
+    "by_share": "0.9",
+    "by_places": "first-rows",
+    "by_draws": "2",
     "attack": "pgd",
     "epsilon": "0.07",
     "step_size": "0.02",
@@ -36,7 +41,15 @@ def test_an_address_brings_the_whole_experiment_back():
     assert address(app) == EXPERIMENT
     assert not app.warning
     run_and_wait(app)
-    assert len(verdicts(app)) == 2
+    assert len(verdicts(app)) == 3
+
+
+@pytest.mark.parametrize(("old", "new"), ALIASES.items())
+def test_an_address_from_before_there_was_a_ladder_means_the_same(old, new):
+    app = opened(dial=old)
+    assert address(app)["dial"] == new
+    assert app.selectbox(key="knowledge").value == new
+    assert "refused" not in words(app.warning)
 
 
 def test_an_address_from_before_the_arithmetic_could_be_chosen_means_the_exact_one():
@@ -157,7 +170,9 @@ def test_a_hostile_drawing_or_picture_is_one_sentence(name, value):
 def test_values_that_are_too_long_or_unknown_are_left_out():
     app = opened(drawing="A" * (link.MAX_CHARACTERS + 1), theme="x", key="1,2,3", __proto__="1")
     assert not app.warning
-    assert set(address(app)) == {"set", "network", "image", "sample", "dial", "attack", "epsilon", "arithmetic"}
+    known = {f"{controls.BY}{option.name}" for option in ATTACKERS["twin"].options}
+    known |= {"set", "network", "image", "sample", "dial", "attack", "epsilon", "arithmetic"}
+    assert set(address(app)) == known
 
 
 def test_a_refusal_is_said_once():
@@ -175,8 +190,26 @@ def test_an_address_of_gradients_for_a_black_box_is_refused():
 
 def test_no_option_of_any_attack_has_a_name_that_the_address_uses_otherwise():
     used = {"set", "network", "image", "sample", "drawing", "upload", "dial", "attack", "target", "seed", "meant"}
+    used |= {f"{controls.BY}{option.name}" for attacker in ATTACKERS.values() for option in attacker.options}
     for attack in ATTACKS.values():
         assert not used & {option.name for option in attack.options}
+
+
+@pytest.mark.parametrize(("name", "value"), [("share", "2"), ("share", "nan"), ("places", "all"), ("draws", "0.5")])
+def test_a_hostile_option_of_an_attacker_is_one_sentence_and_the_default(name, value):
+    app = opened(dial="part-of-key", **{f"by_{name}": value})
+    assert f"The address's by_{name} was refused" in words(app.warning)
+    assert address(app)[f"by_{name}"] == str(
+        next(o.default for o in ATTACKERS["part-of-key"].options if o.name == name)
+    )
+
+
+def test_an_option_of_one_attacker_is_not_taken_for_another_ones():
+    app = opened(dial="own-keys", by_number="7", by_share="0.25")
+    climb(app, "part-of-key")
+    assert address(app)["by_share"] == "0.5"
+    assert "by_number" not in address(app)
+    assert address(climb(app, "own-keys"))["by_number"] == "7"
 
 
 def test_the_address_holds_no_key():

@@ -1,0 +1,72 @@
+"""What is in the place of an attack while the model to craft on has to be made: what it would be, and its making."""
+
+import streamlit as st
+
+from kerckhoffs.attackers import ATTACKERS, Progress
+from kerckhoffs.ui import foreign, models
+from kerckhoffs.ui.making import Making, makings
+from kerckhoffs.ui.page import sentences
+from kerckhoffs.ui.parts.scheme import instead
+from kerckhoffs.ui.play.experiment import Experiment
+from kerckhoffs.ui.play.price import span
+
+LOOK_SECONDS = 1.0
+STAYS = (
+    "It is made once and kept. The page works meanwhile, and closing the tab does not stop it; ending the app does, "
+    "and then it can go on where it was."
+)
+
+
+def make(experiment: Experiment) -> None:
+    """The panel. It looks by itself whether somebody makes it, here or in another window, and when it is there."""
+    with st.container(border=True, key="panel_making"):
+        st.fragment(_draw, run_every=LOOK_SECONDS)(experiment)
+
+
+def _draw(experiment: Experiment) -> None:
+    with sentences():
+        if models.there(experiment.crafted_on):
+            st.rerun()
+        making = makings().of(experiment.crafted_on)
+        words, place = st.columns([4, 1], vertical_alignment="center")
+        what = instead(experiment.knowledge, dict(experiment.given))
+        words.markdown(f"**This attacker's model has to be made first:** {what}.")
+        if making is not None and not making.done:
+            if place.button("Stop", icon=":material/stop:", width="stretch", key="make_stop"):
+                making.stop()
+            st.progress(*said(making))
+            st.caption(STAYS)
+            return
+        begun = models.begun(experiment.crafted_on)
+        pressed = place.button(
+            "Go on" if begun else "Make it", type="primary", icon=":material/build:", width="stretch", key="make_begin"
+        )
+        if pressed:
+            makings().begin(experiment.crafted_on)
+            st.rerun(scope="fragment")
+        if making is not None and making.error:
+            st.error(foreign.sentence(making.error), icon=":material/error:")
+        kept = "It was begun before, and goes on where it was. " * begun
+        st.caption(f"{kept}That takes {ATTACKERS[experiment.knowledge].takes}. {STAYS}")
+
+
+def said(making: Making) -> tuple[float, str]:
+    """How far it is, as a share of the whole and in words."""
+    progress = making.progress
+    if making.stopped:
+        return (share(progress) if progress else 0.0), "Stopping"
+    if progress is None:
+        return 0.0, "Waiting for its turn"
+    cost = progress.cost
+    words = [f"Part {progress.part} of {progress.parts}: {progress.words}"] if progress.parts > 1 else [progress.words]
+    words.append(f"{span(cost.seconds)} so far")
+    words += [f"{cost.queries} queries"] if cost.queries else []
+    if progress.seconds_left is not None:
+        words.append(f"about {span(progress.seconds_left)} left" + " of this part" * (progress.parts > 1))
+    text = ", ".join(words)
+    return share(progress), text[0].upper() + text[1:]
+
+
+def share(progress: Progress) -> float:
+    """Of the whole, in [0, 1]."""
+    return min(max((progress.part - 1 + progress.share) / progress.parts, 0.0), 1.0)
