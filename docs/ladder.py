@@ -23,7 +23,8 @@ trained on training samples, with seeds and keys of its own, in a process that i
 
     python -m kerckhoffs attackers list
     python -m kerckhoffs attackers make own-keys:number=8@mnist-table1-keyed
-    python -m kerckhoffs ladder mnist-table1-keyed --control mnist-table2-classical --samples 200
+    python -m kerckhoffs ladder mnist-table1-keyed \\
+        --control mnist-table2-classical --samples 200
 
 The **key advantage** is the attacked error of a control, which has no key and which the attacker never saw, minus that
 of the keyed classifier, paired by sample; right of 0 the key helped. Its interval is over samples and, where there are
