@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from kerckhoffs import attackers
 from kerckhoffs.attackers import ATTACKERS
+from kerckhoffs.evaluation import recovered
 
 attackers_app = typer.Typer(help="Who attacks, from nothing to the key, and what an attacker has to make first.")
 
@@ -51,6 +52,8 @@ def make(ids: list[str], models: Path | None) -> bool:
         elif name == id_ or len(ids) == 1:
             spent = attackers.cost(name, models)
             print(f"{name}: {spent.seconds:.0f} s, {spent.queries} queries", file=sys.stderr)
+            if attackers.read(name, models).entry.id == "recovery":
+                print(f"as only who holds the key can say: {recovered.found(name, models).words}", file=sys.stderr)
     return True
 
 

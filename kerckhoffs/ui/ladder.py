@@ -14,9 +14,10 @@ from kerckhoffs.attackers import ATTACKERS
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.checks import FileRefused
 from kerckhoffs.data import DATASETS
-from kerckhoffs.evaluation import ladder, lessons, tables
+from kerckhoffs.evaluation import flags, ladder, lessons, tables
 from kerckhoffs.evaluation.examples import COLUMNS
 from kerckhoffs.evaluation.experiments import Experiment
+from kerckhoffs.evaluation.flags import Raised
 from kerckhoffs.evaluation.ladder import Rung
 from kerckhoffs.evaluation.runs import Run
 from kerckhoffs.plots import ladder as drawn
@@ -65,6 +66,9 @@ def measured() -> None:
     which = st.segmented_control("Measured on", list(files), default=next(iter(files)), key="ladder_of", required=True)
     path = files[which or next(iter(files))]
     show(lines(str(path), path.stat().st_mtime_ns), "shipped")
+    rows = path.with_name(f"{path.stem}{ROWS}")
+    if rows.is_file():
+        warnings(_raised(str(rows), rows.stat().st_mtime_ns))
     with st.container(horizontal=True, gap="small"):
         for label, file in (("Lines", path), ("Rows", path.with_name(f"{path.stem}{ROWS}"))):
             if file.is_file():
@@ -239,6 +243,12 @@ def examples() -> None:
 def _point(line: Mapping[Any, Any]) -> str:
     words = drawn.rung_words(line["attacker"], line["options"], line["attack_options"])
     return f"{words}: {ATTACKS[line['attack']].name}, ε {line['epsilon']:g} → {line['evaluated_on']}"
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _raised(path: str, changed: int) -> list[Raised]:
+    """What to be wary of in a file of rows."""
+    return flags.raised(_shipped_rows(path, changed))
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
