@@ -1,4 +1,4 @@
-"""How much of a key an attacker has found: only who holds the key can say, so it is said here and not by the attacker."""
+"""How much of a key an attacker has found. Only who holds the key can say, so it is said here, not by the attacker."""
 
 from dataclasses import dataclass
 from pathlib import Path
