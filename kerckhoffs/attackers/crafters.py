@@ -23,6 +23,8 @@ from kerckhoffs.attackers.making import OnProgress
 from kerckhoffs.attackers.registry import ALIASES, ATTACKERS
 from kerckhoffs.attacks import Attack
 from kerckhoffs.checks import FileRefused, check_choice
+from kerckhoffs.data import DATASETS
+from kerckhoffs.defences import DEFENCES
 from kerckhoffs.zoo import ModelCard
 
 AGAINST = "@"
@@ -148,14 +150,17 @@ class MadeCard(ModelCard):
 
     Args:
         attacker: its name, for people.
+        against: the defence of the classifier that it was made against.
     """
 
     attacker: str = ""
+    against: str = "classical"
 
     @property
     def title(self) -> str:
-        """A name for people, of the attacker and of whom it is made against."""
-        return f"{super().title} <- {self.attacker}"
+        """A name for people, of whom it is made against and of the attacker with its options."""
+        whom = DATASETS[self.dataset].name, zoo.NETWORKS[self.network].name, DEFENCES[self.against].name
+        return f"{', '.join(whom)}, attacked by {self.id.partition(AGAINST)[0]}"
 
 
 def card(id_: str, folder: str | Path | None = None) -> ModelCard:
@@ -191,7 +196,7 @@ def card(id_: str, folder: str | Path | None = None) -> ModelCard:
         "versions": zoo.versions(),
     }
     assert set(said) == {each.name for each in fields(ModelCard)}
-    return MadeCard(**said, attacker=crafter.entry.name)
+    return MadeCard(**said, attacker=crafter.entry.name, against=target.defence)
 
 
 def load(id_: str, folder: str | Path | None = None) -> nn.Module:

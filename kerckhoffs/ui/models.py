@@ -121,6 +121,17 @@ def _made(model_id: str, target: Target, names: tuple[str, ...], home: Path) -> 
     return ladder.card(model_id)  # which reads all that was made
 
 
+def crafters(dataset: str) -> tuple[str, ...]:
+    """What attackers have made against the classifiers of a set, with the options that they have by default."""
+    found = []
+    for entry in listed(dataset):
+        for name in () if entry.entry.by_attacker else attackers(entry):
+            id_ = ladder.crafted_on(name, entry)
+            if is_made(id_) and there(id_):
+                found.append(id_)
+    return tuple(dict.fromkeys(found))
+
+
 def there(model_id: str) -> bool:
     """Whether a model is there, and need not be made by its attacker first."""
     return not is_made(model_id) or all(kept.there(part) for part in parts(model_id))

@@ -6,6 +6,8 @@ from typing import Any
 
 import streamlit as st
 
+from kerckhoffs import attackers
+from kerckhoffs.attackers import ATTACKERS
 from kerckhoffs.attacks import ATTACKS, Attack
 from kerckhoffs.data import DATASETS
 from kerckhoffs.defences import Defence
@@ -13,10 +15,10 @@ from kerckhoffs.evaluation import experiments
 from kerckhoffs.evaluation.examples import Samples
 from kerckhoffs.evaluation.experiments import TARGETS, UPLOADED, Experiment
 from kerckhoffs.plots.runs import BUDGETS
-from kerckhoffs.ui import controls
+from kerckhoffs.ui import controls, foreign
 from kerckhoffs.ui.batch.estimate import check_size
 from kerckhoffs.ui.batch.zip import uploaded
-from kerckhoffs.ui.models import listed, pair, sets, title
+from kerckhoffs.ui.models import card, crafter, crafters, listed, pair, sets, title
 from kerckhoffs.ui.page import panel
 
 MAX_SEEDS = 10
@@ -101,18 +103,25 @@ def _models() -> tuple[str, list[str], list[str]]:
     every = {card.id: card for card in listed(dataset)}
     classical, keyed = pair(dataset, next(iter(every.values())).network)
 
+    made = crafters(dataset)
+
     def called(name: str) -> str:
-        return title(every[name])
+        if name in made:
+            return card(name).title.partition(", ")[2]
+        return title(every[name]) if name in every else name
 
     crafted_on = st.multiselect(
         "Crafted on",
-        list(every),
+        [*every, *made],
         [classical],
         format_func=called,
         key=f"batch_crafted_{dataset}",
-        help="The models whose gradients or answers the attack uses, each in turn.",
+        help="The models whose gradients or answers the attack uses, each in turn. What an attacker has made can be "
+        "typed, too: own-keys:number=8@mnist-table1-keyed.",
+        accept_new_options=True,
         **MANY,
     )
+    crafted_on = list(dict.fromkeys(attackers.resolve(name) for name in crafted_on))
     evaluated_on = st.multiselect(
         "Evaluated on",
         list(every),
@@ -122,8 +131,11 @@ def _models() -> tuple[str, list[str], list[str]]:
         help="The models that are then shown every example.",
         **MANY,
     )
-    for defence in dict.fromkeys(every[name].entry for name in crafted_on):
+    for defence in dict.fromkeys(every[name].entry for name in crafted_on if name in every):
         st.caption(f"Crafted on **{defence.name}**: {_knows(defence)}")
+    for name in crafted_on:
+        if name not in every:
+            st.caption(f"Crafted on **{foreign.code(name)}**: {ATTACKERS[crafter(name).entry.id].summary}")
     return dataset, crafted_on, evaluated_on
 
 
