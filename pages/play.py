@@ -29,7 +29,7 @@ def panels_of_choice() -> Experiment | None:
     with second, st.container(border=True, key="panel_dial"):
         about = st.container(horizontal=True, wrap=False, vertical_alignment="center", key="about_whom")
         about.html(headline(2, "Who knows what of"), width="content")
-        below = st.container(key="ladder")
+        below = st.container(key="who")
     with first, panel(1, "The image", "image"):
         columns = choose_columns(about)
         source = controls.entry("Image", SOURCES, "sample", key="source", name="image")

@@ -36,7 +36,12 @@ STYLE = """
   [data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] { gap: 0.5rem; }
   [class*="st-key-side_"] { gap: 0.5rem; }
   [class*="st-key-panel_"] { gap: 0.4rem; padding: 0.6rem 0.8rem; }
-  .st-key-ladder { gap: 0.4rem; }
+  .st-key-who { gap: 0.4rem; }
+  /* icons alone: the words stay, for those who do not see */
+  .st-key-knowledge_rungs > :first-child { min-width: 0; }
+  .st-key-knowledge_rungs button { padding: 0 0.4rem; }
+  .st-key-knowledge_rungs button [data-testid="stMarkdownContainer"] { position: absolute; width: 1px; height: 1px;
+    overflow: hidden; clip-path: inset(50%); }
   [class*="st-key-heading_"] > :first-child { flex: 0 1 auto; min-width: 0; }
   [class*="st-key-heading_"] > :last-child { flex-shrink: 0; }
   [class*="st-key-heading_"] button { min-height: 0; padding: 0; }

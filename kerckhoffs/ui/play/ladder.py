@@ -27,12 +27,12 @@ def ladder(defended: str, key: str) -> tuple[str, Given]:
     """
     entry = card(defended)
     rungs = attackers(entry)
-    chosen = _rung(rungs, entry, key)
-    about = st.container(horizontal=True, gap="small", vertical_alignment="bottom", key=f"{key}_about")
-    about.caption(f"Rung {rungs.index(chosen) + 1} of {len(rungs)}. {ATTACKERS[chosen].words(entry)[1]}")
-    given = _options(chosen)
+    with st.container(horizontal=True, wrap=False, gap="xsmall", vertical_alignment="center", key=f"{key}_rungs"):
+        chosen = _rung(rungs, entry, key)
+        given = _options(chosen)
+    known = ATTACKERS[chosen].words(entry)[1]
+    st.caption(f"Rung {rungs.index(chosen) + 1} of {len(rungs)}. {known} {price(chosen, entry, given)}")
     scheme(chosen, entry, f"{key}_scheme", dict(given))
-    st.caption(price(chosen, entry, given))
     return chosen, given
 
 
@@ -46,20 +46,25 @@ def _rung(rungs: tuple[str, ...], entry: ModelCard, key: str) -> str:
     def step(by: int) -> None:
         st.session_state[key] = rungs[rungs.index(st.session_state[key]) + by]
 
-    with st.container(horizontal=True, wrap=False, gap="xsmall", vertical_alignment="center", key=f"{key}_rungs"):
-        chosen: str = st.selectbox(
-            "What the attacker knows",
-            rungs,
-            format_func=lambda each: title(each, rungs, entry),
-            key=key,
-            persist_state="session",
-            label_visibility="collapsed",
-            filter_mode="contains",
-        )
-        place = rungs.index(chosen)
-        st.button("Less", on_click=step, args=(-1,), disabled=place == 0, key=f"{key}_less", help="One rung down.")
+    chosen: str = st.selectbox(
+        "What the attacker knows",
+        rungs,
+        format_func=lambda each: title(each, rungs, entry),
+        key=key,
+        persist_state="session",
+        label_visibility="collapsed",
+        filter_mode="contains",
+    )
+    place = rungs.index(chosen)
+    for words, by, end in (("down", -1, 0), ("up", 1, len(rungs) - 1)):
         st.button(
-            "More", on_click=step, args=(1,), disabled=place == len(rungs) - 1, key=f"{key}_more", help="One rung up."
+            f"One rung {words}",
+            key=f"{key}_{words}",
+            icon=f":material/keyboard_arrow_{words}:",
+            on_click=step,
+            args=(by,),
+            disabled=place == end,
+            help=f"One rung {words}: the attacker knows {'more' if by > 0 else 'less'}.",
         )
     return chosen
 
@@ -76,10 +81,9 @@ def _opening(rungs: tuple[str, ...], entry: ModelCard) -> str:
 
 
 def _options(attacker: str) -> Given:
-    """The options of an attacker; several behind a button."""
+    """The options of an attacker, behind a button."""
     options = ATTACKERS[attacker].options
-    place = st.popover("The attacker's options", icon=":material/tune:") if len(options) > 1 else st.container()
     if not options:
         return ()
-    with place:
+    with st.popover("The attacker's options", icon=":material/tune:", help="The attacker's options"):
         return tuple((each.name, controls.option(each, f"{attacker}_by", address=controls.BY)) for each in options)

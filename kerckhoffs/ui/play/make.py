@@ -27,27 +27,27 @@ def _draw(experiment: Experiment) -> None:
     with sentences():
         if models.there(experiment.crafted_on):
             st.rerun()
-        making = makings().of(experiment.crafted_on)
         words, place = st.columns([4, 1], vertical_alignment="center")
-        what = instead(experiment.knowledge, dict(experiment.given))
-        words.markdown(f"**This attacker's model has to be made first:** {what}.")
+        words.markdown(
+            f"**This attacker's model has to be made first:** {instead(experiment.knowledge, dict(experiment.given))}."
+        )
+        button = place.empty()  # of which one takes the other's place
+        making = makings().of(experiment.crafted_on)
+        again = models.begun(experiment.crafted_on) or (making is not None and making.stopped)
+        if making is None or making.done:
+            label = "Go on" if again else "Make it"
+            if button.button(label, type="primary", icon=":material/build:", width="stretch", key="make_begin"):
+                making = makings().begin(experiment.crafted_on)
         if making is not None and not making.done:
-            if place.button("Stop", icon=":material/stop:", width="stretch", key="make_stop"):
+            if button.button("Stop", icon=":material/stop:", width="stretch", key="make_stop"):
                 making.stop()
             st.progress(*said(making))
             st.caption(STAYS)
             return
-        begun = models.begun(experiment.crafted_on)
-        pressed = place.button(
-            "Go on" if begun else "Make it", type="primary", icon=":material/build:", width="stretch", key="make_begin"
-        )
-        if pressed:
-            makings().begin(experiment.crafted_on)
-            st.rerun(scope="fragment")
         if making is not None and making.error:
             st.error(foreign.sentence(making.error), icon=":material/error:")
-        kept = "It was begun before, and goes on where it was. " * begun
-        st.caption(f"{kept}That takes {ATTACKERS[experiment.knowledge].takes}. {STAYS}")
+        takes = f"That takes {ATTACKERS[experiment.knowledge].takes}."
+        st.caption(f"{'It was begun before, and goes on where it was.' if again else takes} {STAYS}")
 
 
 def said(making: Making) -> tuple[float, str]:

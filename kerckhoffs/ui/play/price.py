@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kerckhoffs.attackers import ATTACKERS, Cost, Target, crafted_on
+from kerckhoffs.attackers import Cost, Target, crafted_on
 from kerckhoffs.attackers.surrogates import shipped
 from kerckhoffs.ui import models
 from kerckhoffs.zoo import ModelCard
@@ -22,7 +22,7 @@ def price(attacker: str, defended: ModelCard, given: tuple[tuple[str, Any], ...]
     if attacker in FREE or name == defended.id:
         return FREE.get(attacker, NOTHING)
     if not models.there(name):
-        return f"To be made first, which takes {ATTACKERS[attacker].takes}."
+        return "Their model has to be made first."
     cost = models.cost(name)
     if attacker == "own-keys":
         cost += _first(defended, dict(given)["number"], len(models.parts(name)))
