@@ -90,7 +90,7 @@ class _Search:
         self.signs = torch.ones_like(pursuit.images)  # (M, C, H, W)
         self.radius = torch.ones_like(pursuit.size)  # (M,)
         self.trial = pursuit.images.clone()
-        self.tolerance = TOLERANCE / pursuit.images[:1].numel() ** 0.5
+        self.tolerance = TOLERANCE / pursuit.images.shape[1:].numel() ** 0.5
 
     def fools(self, rows: Tensor, signs: Tensor, radius: Tensor) -> Tensor:
         """Whether the model is fooled at these radii (R,) of rays (R, C, H, W); keeps what fools it."""

@@ -87,11 +87,14 @@ ACCURATE = {
     "cw_linf reference": {"max_iterations": 50, "learning_rate": 0.01, "initial_const": 0.3},
     "cw_l0 reference": {"max_iterations": 40, "learning_rate": 0.1, "initial_const": 0.01},
     "fmn_l0": {"iterations": 300},
-    "surfree": {"max_queries": 6000, "band": 1.0},
+    "surfree": {"max_queries": 3000, "band": 1.0},
     "zoo": {"learning_rate": 0.02, "coordinates": 36, "binary_search_steps": 3, "max_queries": 6000},
 }
 BAR = 1.05
-WORSE = {"cw_l0 reference": 1.25}  # its order leaves one pixel too many in half of the images
+WORSE = {
+    "cw_l0 reference": 1.25,  # its order leaves one pixel too many in half of the images
+    "surfree": 1.15,  # without an estimate of the normal the last percents take long
+}
 
 # How large an example of a budget attack may be, in its norm, from its options and the image's shape.
 BUDGETS = {

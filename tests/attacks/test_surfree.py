@@ -82,9 +82,9 @@ def test_it_comes_nearer_with_more_queries_and_to_the_nearest_point():
     optimum = boundaries(model, images, labels, "l2").amin(1)
     few, many = (
         (sizes(surfree(model, images, labels, max_queries=queries, band=1.0), images, "l2") / optimum)
-        for queries in (200, 5000)
+        for queries in (200, 3000)
     )
-    assert many.max() <= 1.05
+    assert many.max() <= 1.1
     assert many.max() < few.max()
 
 
