@@ -105,7 +105,7 @@ def theirs(spec: str, model: nn.Module, images: Tensor, labels: Tensor, budgets:
     return list(torch.tensor(found).T)
 
 
-def measured(name: str, count: int, specs: list[str]) -> Iterator[dict[str, object]]:
+def measured(name: str, count: int, specs: list[str], budgets: tuple[int, ...]) -> Iterator[dict[str, object]]:
     """A row for each contestant and budget on one model."""
     model = zoo.load(name)
     images, labels = data.load("mnist", indices=range(min(2 * count, 1000)))
@@ -116,7 +116,7 @@ def measured(name: str, count: int, specs: list[str]) -> Iterator[dict[str, obje
     for spec in specs:
         own = spec.split(":")[0] in ATTACKS
         by = CONTESTANTS[spec]
-        for some in [(budget,) for budget in BUDGETS] if by else [BUDGETS]:
+        for some in [(budget,) for budget in budgets] if by else [budgets]:
             told = f"{spec}:{by}={some[0]}" if by else spec
             found = (ours if own else theirs)(told, model, images, labels, some)
             for budget, size in zip(some, found, strict=True):
@@ -143,12 +143,13 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--model", choices=MODELS, action="append", help="both by default")
     parser.add_argument("--only", choices=CONTESTANTS, nargs="+", help="all by default")
+    parser.add_argument("--queries", type=int, nargs="+", default=BUDGETS, help="the budgets")
     parser.add_argument("--csv", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
     rows = []
     for model in options.model or MODELS:
-        for row in measured(model, options.images, options.only or list(CONTESTANTS)):
+        for row in measured(model, options.images, options.only or list(CONTESTANTS), tuple(options.queries)):
             rows.append(row)
             print(*(f"{each:.4g}" if isinstance(each, float) else each for each in row.values()), flush=True)
             if options.csv:
