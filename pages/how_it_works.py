@@ -139,7 +139,8 @@ def claims() -> None:
         "- The paper claims that attackers who lack the key (gray box) do little harm, and that the clean error grows "
         "little.\n"
         "- It does not claim that a known key helps (white box).\n"
-        "- It says little of attackers who only ask questions (black box): they need no key. Try them in Play.\n"
+        "- It says little of attackers who only ask questions (black box): they need no key; nor of those who train "
+        "behind keys of their own, or have a part of the key. Play has them all, from noise to the key.\n"
         "- One example proves nothing either way; errors over many, with their intervals, do."
     )
     st.page_link(PAGES[0].file, label="Try it in Play", icon=":material/swords:")

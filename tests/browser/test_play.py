@@ -22,6 +22,11 @@ def choose(page, menu, option):
     page.get_by_role("option", name=option).first.click()
 
 
+def climb(page, rung):
+    """Choose a rung of the ladder by its name."""
+    choose(page, "What the attacker knows", rung)
+
+
 def draw(page, digit):
     """Draw a digit with the mouse, in one stroke."""
     box = page.get_by_role("img", name="Canvas").bounding_box()
@@ -119,14 +124,18 @@ def test_a_drawing_survives_a_visit_to_another_page(visit):
 
 def test_turning_the_dial_changes_what_is_crafted_on_and_the_scheme(page):
     expect(verdict(page, "keyed")).to_contain_text("Crafted on the classical classifier")
-    page.get_by_text("White box: the key has leaked").click()
+    expect(page.get_by_role("img", name="as the attacker sees it")).to_contain_text("classical twin")
+    climb(page, "White box: the key has leaked")
     expect(verdict(page, "keyed")).to_contain_text("Crafted on the keyed classifier")
     expect(page.get_by_role("img", name="as the attacker sees it")).to_contain_text("Hidden from the attacker: nothing")
-    page.get_by_text("Black box: queries only").click()
+    expect(page.get_by_role("button", name="One rung up")).to_be_disabled()
+    climb(page, "Black box: scores")
     expect(page.get_by_text("A black box gives no gradients")).to_be_visible()
     page.get_by_role("button", name="Run Square").click()
     expect(verdict(page, "keyed")).to_contain_text("Crafted on the keyed classifier")
-    page.get_by_text("Gray box: classical twin").click()
+    for rung in (4, 5):
+        page.get_by_role("button", name="One rung up").click()
+        expect(page.get_by_text(f"Rung {rung} of")).to_be_visible()
     expect(page.get_by_text("It runs at every change")).to_be_visible()
 
 
@@ -157,11 +166,11 @@ def test_cw_ends_by_itself_fools_the_classifier_it_is_crafted_on_and_is_replayed
 
 def test_a_shared_link_shows_the_same_in_another_session(page, visit):
     page.get_by_text("Table 2").click()
-    page.get_by_text("White box: the key has leaked").click()
-    expect(page).to_have_url(re.compile("network=table2.*dial=white-box"))
+    climb(page, "White box: the key has leaked")
+    expect(page).to_have_url(re.compile("network=table2.*dial=key"))
     expect(verdict(page, "keyed")).to_contain_text("Crafted on the keyed classifier")
     other = visit(page.url.split("/")[-1])
-    expect(other.get_by_role("radio", name="White box: the key has leaked")).to_be_checked()
+    expect(other.get_by_text("The attacker has the key as well").first).to_be_visible()
     for kind in ("classical", "keyed"):
         expect(verdict(other, kind)).to_have_text(verdict(page, kind).inner_text())
 
@@ -235,7 +244,7 @@ def test_a_picture_in_the_clipboard_is_pasted_by_the_keyboard_and_by_the_button(
                 [new ClipboardItem({'image/png': new Blob([new Uint8Array(bytes)], {type: 'image/png'})})])""",
             list(png(digit(number))),
         )
-        page.get_by_role("radio", name="White box: the key has leaked").focus()  # no place for text
+        page.get_by_role("button", name="One rung down").focus()  # no place for text
         paste()
         expect_read_as(page, str(int(data.load("mnist")[1][number])))
 

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from kerckhoffs import zoo
 from kerckhoffs.attackers import ATTACKERS
 from kerckhoffs.keys import Key
-from tests.browser.test_play import verdict
+from tests.browser.test_play import climb, verdict
 from tests.leaks import traces
 
 KEYS = {path.name: Key.load(path, public=True) for path in zoo.shipped_folder().glob("*.key.json")}
@@ -53,7 +53,7 @@ def test_no_key_is_in_pages_addresses_frames_downloads_logs_or_files(spy, server
     page.get_by_role("button", name="Send the pixels through P").click()
     spy.look()
     for each, crafted in (("own-key", "surrogate"), ("key", "keyed")):
-        page.get_by_text(ATTACKERS[each].name).click()
+        climb(page, ATTACKERS[each].name)
         expect(verdict(page, "keyed")).to_contain_text(f"Crafted on the {crafted} classifier")
         spy.look()
     for name in ("PNG", "Array", "Figure", "Experiment"):
