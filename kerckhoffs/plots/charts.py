@@ -133,7 +133,7 @@ def query_curve(
         height=200,
         margin={"l": 60, "r": 8, "t": 8, "b": 40},
         font={"size": 14},
-        xaxis={"type": "log", "title": "queries", "fixedrange": True, "dtick": 1},
+        xaxis={"type": "log", "title": "queries", "fixedrange": True},
         yaxis={"range": [0, top], "title": name, "fixedrange": True},
     )
     return figure

@@ -98,7 +98,6 @@ def taken_away(made):
 ASKING = (
     ("noise", "noise", {}),
     ("labels", "rays", {}),
-    ("labels", "hop_skip_jump", {}),
     ("labels", "surfree", {}),
     ("scores", "square", {}),
     ("data", "bim", {"iterations": 3}),
@@ -168,7 +167,6 @@ def test_no_attack_reads_gradients_through_a_private_key(own, monkeypatch, dial)
 
 @pytest.mark.parametrize("dial", ["labels", "scores"])
 def test_nor_does_one_put_gradients_together_from_its_answers(own, monkeypatch, dial):  # noqa: F811
-    """What finite differences with 785 queries of each of 150 images change of them names neighbours of 182 places."""
     entry = models.card(OWN)
     offered = {name for name, attack in ATTACKS.items() if models.may_run(attack, dial, entry)}
     assert offered
