@@ -26,9 +26,11 @@ chosen images give the whole permutation away, so it is off."""
 KEPT = 64  # models in memory: as many as ship, and some more
 
 GRADIENTS_FROM_ANSWERS = ("finite_differences", "zoo", "hop_skip_jump", "hop_skip_jump_linf")
-"""Attacks that read answers and put a gradient together from them; what they make follows it. The changes that finite
-differences make of 150 grey images on mnist-table2-keyed name neighbours of 182 of 784 places, those of FGSM with the key
-136; those of Square and of RayS, with 1500 queries each, none."""
+"""Attacks that read answers and put a gradient together from them; what they make follows it.
+
+What finite differences change of 150 grey images on mnist-table2-keyed names neighbours of 182 of 784 places, FGSM with
+the key of 136; Square and RayS, with 1500 queries for each, of none.
+"""
 
 GROUPS = {
     "none": "No defence",
