@@ -15,7 +15,7 @@ import tempfile
 
 import torch
 
-from kerckhoffs import zoo
+from kerckhoffs import attackers, zoo
 from kerckhoffs.evaluation.judge import predict
 from kerckhoffs.keys import Key
 from kerckhoffs.ui import models
@@ -40,8 +40,9 @@ def main() -> None:
         own = zoo.OWN + card.id
         for whose, name in (("private", own), ("public", card.id)):
             for dial in models.attackers(models.card(name)):
-                if dial == "scores":
-                    continue  # its attacks wait for a button; the pictures before it are those of the other attackers
+                ready = models.there(attackers.crafted_on(dial, models.card(name)))
+                if dial in ("labels", "scores") or not ready:
+                    continue  # these wait for a button; the pictures before it are those of the other attackers
                 seen = [shown(each, right=name, dial=dial) for each in images]
                 found = slots(seen)
                 told, beside = places(put_in(images), found, key), neighbours(found, key, SIDES)

@@ -14,7 +14,7 @@ from kerckhoffs import zoo
 from kerckhoffs.attackers.base import Attacker, Options, Part, Target, trained
 from kerckhoffs.attackers.classifiers import ALL, SAMPLES, classifier
 from kerckhoffs.attacks import Option
-from kerckhoffs.attacks.averaged import Averaged
+from kerckhoffs.attacks.averaged import MEANS, Averaged
 from kerckhoffs.defences import DEFENCES
 
 MOST = 8
@@ -97,7 +97,7 @@ OWN_KEYS = Attacker(
     join=_averaged,
     options=(
         Option("number", int, 4, "Surrogates, each behind a key of its own.", low=2, high=MOST),
-        Option("of", str, "logits", "What is averaged.", choices=("logits", "probabilities", "gradients")),
+        Option("of", str, "logits", "What is averaged.", choices=MEANS),
     ),
     takes="about a minute for each surrogate",
 )

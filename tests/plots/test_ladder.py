@@ -65,7 +65,7 @@ def test_a_foreign_name_is_no_html():
     ("options", "attack_options", "words"),
     [
         ("number=4:of=logits", "{}", "Gray box: several keys of their own, number 4"),
-        ("number=4:of=gradients", "{}", "Gray box: several keys of their own, number 4, of gradients"),
+        ("number=4:of=probabilities", "{}", "Gray box: several keys of their own, number 4, of probabilities"),
         ("", '{"max_queries": 300}', "Gray box: several keys of their own, 300 queries"),
     ],
 )

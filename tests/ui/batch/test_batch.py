@@ -521,7 +521,7 @@ def test_play_opens_on_the_same_image_and_attack_and_says_the_same(split):
     options = {"perturb_all": True} if split == "test" else {"perturb_all": True, "epsilon": 0.4}  # or the default
     run = finished(fgsm(options=options, stop=2, split=split), **given)
     row = run.rows().iloc[-1]
-    link = batch_rows.play_address(run, row, batch_rows._image(run, row))
+    link = batch_rows.play_address(row, batch_rows._image(run, row))
     app = opened(**{name: values[0] for name, values in parse_qs(urlsplit(link).query).items()})
     assert "was refused" not in words(app.warning)
     said = words([*app.error, *app.success])
