@@ -6,12 +6,13 @@ queries and seconds, is counted here, at the other end. tests/attackers/test_sec
 its memory, its messages and its files.
 """
 
+import os
 import signal
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -159,9 +160,6 @@ def _work(connection: Connection, part: Part, folder: Path | None, begun: Path) 
 
 
 def _end_with_parent() -> None:
-    import os
-    from multiprocessing import parent_process
-
     parent = parent_process()
     assert parent is not None
     parent.join()
