@@ -46,7 +46,10 @@ def write_secret(path: Path, length: int = 16) -> Path:
         ("key show .", "cannot read the key"),
         ("key show missing.json --secret s", "--secret"),
         ("train", "Missing argument 'model'"),
-        ("train mnist", "unknown model 'mnist': it is <mnist|fashion-mnist>-<table1|table2|half|mlp>-<defence>, for "),
+        (
+            "train mnist",
+            "unknown model 'mnist': it is <mnist|fashion-mnist>-<table1|table2|half|mlp|linear>-<defence>, for ",
+        ),
         ("train mnist-table1-shuffle-3", "unknown defence 'shuffle-3'; choose one of: classical, keyed, "),
         ("train mnist-table3-keyed", "unknown model 'mnist-table3-keyed'"),
         (f"train {KEYED} extra", "extra"),
