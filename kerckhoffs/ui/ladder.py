@@ -137,6 +137,9 @@ def show(found: pd.DataFrame, key: str) -> None:
 def choose() -> tuple[Experiment, ...]:
     """A ladder of one's own: the classifier, its control, and the rungs that need nothing to be made."""
     defended = [card for card in models.listed() if card.keyed and not card.entry.by_attacker]
+    if not defended:
+        st.info("There is no classifier with a key here.", icon=":material/info:")
+        return ()
     which, many, budget = st.columns([3, 1, 1], vertical_alignment="bottom")
     number = which.selectbox(
         "Defended classifier",

@@ -18,7 +18,7 @@ def verdict(page, kind):
 
 def choose(page, menu, option):
     """Open a menu by its name and take the first entry that holds the words."""
-    page.get_by_role("combobox", name=menu).click()
+    page.get_by_role("combobox", name=menu, exact=True).click()
     page.get_by_role("option", name=option).first.click()
 
 

@@ -125,7 +125,7 @@ def test_what_has_to_be_made_is_named_before_the_work():
     every = ladder.rungs(keys=(2,), queries=(100,), shares=(0.5,))
     what = ladder.plan([card], [], every, epsilons=(0.1,), samples=5)
     assert {name.partition(":")[0].partition("@")[0] for name in ladder.to_make(what)} == {
-        *("data", "own-keys", "substitute", "bypass", "recovery")
+        *("own-keys", "substitute", "bypass", "recovery")
     }
 
 
