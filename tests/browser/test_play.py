@@ -17,8 +17,10 @@ def verdict(page, kind):
 
 
 def choose(page, menu, option):
-    """Open a menu by its name and take the first entry that holds the words."""
-    page.get_by_role("combobox", name=menu, exact=True).click()
+    """Open a menu by its name, look for the words, as a long menu draws only some, and take the first that has them."""
+    box = page.get_by_role("combobox", name=re.compile(f"^{menu}"))
+    box.click()
+    box.fill(option)
     page.get_by_role("option", name=option).first.click()
 
 
