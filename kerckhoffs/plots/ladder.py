@@ -12,9 +12,8 @@ from plotly.subplots import make_subplots
 
 from kerckhoffs.attackers import ATTACKERS
 from kerckhoffs.attacks import ATTACKS
-from kerckhoffs.plots.charts import ENDS, error_bars
-from kerckhoffs.plots.pictures import OKABE_ITO
-from kerckhoffs.plots.runs import DASHES, PERCENT, SYMBOLS
+from kerckhoffs.plots.charts import ENDS
+from kerckhoffs.plots.runs import DASHES, PERCENT, SYMBOLS, colour, ends, layout
 
 WRAP = 30  # characters of a rung's name in a line
 CURVES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -78,10 +77,10 @@ def figure(lines: pd.DataFrame, epsilon: float) -> go.Figure:
                 showlegend=column == 1,
                 x=there[name],
                 y=[names[rung] for rung in there["rung"]],
-                error_x=_ends(there, name),
+                error_x=ends(there, name),
                 customdata=_under(there, name),
                 mode="markers",
-                marker={"symbol": SYMBOLS[number % len(SYMBOLS)], "size": 11, "color": _colour(number)},
+                marker={"symbol": SYMBOLS[number % len(SYMBOLS)], "size": 11, "color": colour(number)},
                 hovertemplate=f"%{{y}}<br>{name} %{{x:.1%}} {ENDS}<br>%{{customdata[2]}}, crafted on %{{customdata[3]}}"
                 "<br>%{customdata[4]} keys, %{customdata[5]} samples<extra>%{fullData.name}</extra>",
                 row=1,
@@ -92,12 +91,7 @@ def figure(lines: pd.DataFrame, epsilon: float) -> go.Figure:
     drawn.update_xaxes(tickformat=".0%", fixedrange=True, title="key advantage", row=1, col=2)
     order = {"categoryorder": "array", "categoryarray": list(names.values()), "autorange": "reversed"}
     drawn.update_yaxes(fixedrange=True, automargin=True, **order)
-    drawn.update_layout(
-        height=150 + 46 * len(rungs),
-        margin={"l": 8, "r": 16, "t": 8, "b": 8},
-        font={"size": 14},
-        legend={"orientation": "h", "y": 1.01, "x": 0, "yanchor": "bottom", "font": {"size": 13}},
-    )
+    layout(drawn, 150 + 46 * len(rungs))
     return drawn
 
 
@@ -136,22 +130,16 @@ def curve(lines: pd.DataFrame, epsilon: float, what: str) -> go.Figure:
             name=escape(f"{ATTACKERS[str(attacker)].name} → {group}"),
             x=part["value"],
             y=part["error"],
-            error_y=_ends(part, "error"),
+            error_y=ends(part, "error"),
             customdata=_under(part, "error"),
             mode="lines+markers",
-            line={"color": _colour(number), "dash": DASHES[number % len(DASHES)], "width": 3},
+            line={"color": colour(number), "dash": DASHES[number % len(DASHES)], "width": 3},
             marker={"symbol": SYMBOLS[number % len(SYMBOLS)], "size": 9},
             hovertemplate=f"%{{x}}: %{{y:.1%}} {ENDS}<br>%{{customdata[2]}}<extra>%{{fullData.name}}</extra>",
         )
     scale = {"type": "log"} if what in ("queries", "samples") else {"rangemode": "tozero"}
-    drawn.update_layout(
-        height=280 + 22 * len(drawn.data),
-        margin={"l": 8, "r": 16, "t": 8, "b": 8},
-        font={"size": 14},
-        legend={"orientation": "h", "y": 1.01, "x": 0, "yanchor": "bottom", "font": {"size": 13}},
-        xaxis={"title": CURVES[what][0], "fixedrange": True, **scale},
-        yaxis=PERCENT | {"title": "error after the attack"},
-    )
+    layout(drawn, 280 + 22 * len(drawn.data), xaxis={"title": CURVES[what][0], "fixedrange": True, **scale})
+    drawn.update_layout(yaxis=PERCENT | {"title": "error after the attack"})
     return drawn
 
 
@@ -164,12 +152,3 @@ def _under(part: pd.DataFrame, name: str) -> list[list[Any]]:
         ]
         for line in part.to_dict("records")
     ]
-
-
-def _ends(part: pd.DataFrame, name: str) -> dict[str, Any]:
-    return error_bars(*(part[column].to_numpy() for column in (name, f"{name}_low", f"{name}_high")))
-
-
-def _colour(number: int) -> str:
-    """Not black, which a dark page hides."""
-    return OKABE_ITO[1:][number % (len(OKABE_ITO) - 1)]

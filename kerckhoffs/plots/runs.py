@@ -65,14 +65,14 @@ def errors(summary: pd.DataFrame) -> go.Figure:
             name=f"evaluated on {escape(str(model))}",
             y=[tried[summary.index.get_loc(index)] for index in part.index],
             x=part["attacked_error"],
-            error_x=_ends(part, "attacked_error") | {"color": BEFORE},
+            error_x=ends(part, "attacked_error") | {"color": BEFORE},
             customdata=part[under].to_numpy(),
-            marker={"color": _colour(number), "pattern": {"shape": PATTERNS[number % len(PATTERNS)], "solidity": 0.3}},
+            marker={"color": colour(number), "pattern": {"shape": PATTERNS[number % len(PATTERNS)], "solidity": 0.3}},
             hovertemplate=f"%{{y}}<br>attacked error %{{x:.1%}} {ENDS}<br>clean error {clean}<br>"
             f"%{{customdata[5]}} examples<extra>%{{fullData.name}}</extra>",
         )
     groups = len(set(tried))
-    _layout(figure, 110 + groups * (30 + 22 * summary["evaluated_on"].nunique()), xaxis=PERCENT | {"title": "error"})
+    layout(figure, 110 + groups * (30 + 22 * summary["evaluated_on"].nunique()), xaxis=PERCENT | {"title": "error"})
     figure.update_layout(yaxis={"autorange": "reversed", "automargin": True, "fixedrange": True}, bargap=0.25)
     return figure
 
@@ -95,9 +95,9 @@ def distortions(rows: pd.DataFrame, norm: str) -> go.Figure:
             median=[median],
             q3=[q3],
             upperfence=[high],
-            marker={"color": _colour(number)},
+            marker={"color": colour(number)},
         )
-    _layout(figure, 90 + 72 * len(figure.data), xaxis={"title": NORMS[norm], "rangemode": "tozero", "fixedrange": True})
+    layout(figure, 90 + 72 * len(figure.data), xaxis={"title": NORMS[norm], "rangemode": "tozero", "fixedrange": True})
     figure.update_layout(yaxis={"autorange": "reversed", "automargin": True, "fixedrange": True}, showlegend=False)
     return figure
 
@@ -125,10 +125,10 @@ def fooled_within(rows: pd.DataFrame, norm: str) -> go.Figure:
             y=shares,
             customdata=[wilson(round(share * samples), samples) for share in shares],
             mode="lines",
-            line={"shape": "hv", "color": _colour(number), "dash": DASHES[number % len(DASHES)], "width": 3},
+            line={"shape": "hv", "color": colour(number), "dash": DASHES[number % len(DASHES)], "width": 3},
             hovertemplate=f"at most %{{x:.3g}}: %{{y:.1%}} {ENDS}<extra></extra>",
         )
-    _layout(figure, 260 + 20 * len(figure.data), xaxis={"title": NORMS[norm], "fixedrange": True})
+    layout(figure, 260 + 20 * len(figure.data), xaxis={"title": NORMS[norm], "fixedrange": True})
     figure.update_layout(yaxis=PERCENT | {"title": "fooled"})
     return figure
 
@@ -154,15 +154,15 @@ def errors_by(summary: pd.DataFrame, budget: str) -> go.Figure:
             name=escape(name),
             x=lines["budget"],
             y=lines["attacked_error"],
-            error_y=_ends(lines, "attacked_error"),
+            error_y=ends(lines, "attacked_error"),
             customdata=lines[_low_high("attacked_error")].to_numpy(),
             mode="lines+markers",
-            line={"color": _colour(number), "dash": DASHES[number % len(DASHES)], "width": 3},
+            line={"color": colour(number), "dash": DASHES[number % len(DASHES)], "width": 3},
             marker={"symbol": SYMBOLS[number % len(SYMBOLS)], "size": 9},
             hovertemplate=f"%{{x}}: %{{y:.1%}} {ENDS}<extra></extra>",
         )
     title = {"title": budget.replace("_", " "), "rangemode": "tozero", "fixedrange": True}
-    _layout(figure, 260 + 20 * len(figure.data), xaxis=title)
+    layout(figure, 260 + 20 * len(figure.data), xaxis=title)
     figure.update_layout(yaxis=PERCENT | {"title": "error"})
     return figure
 
@@ -178,7 +178,7 @@ def beside_the_paper(lines: pd.DataFrame) -> go.Figure:
             name=said,
             x=table[name],
             y=names,
-            error_x=_ends(table, name),
+            error_x=ends(table, name),
             customdata=table[_low_high(name)].to_numpy(),
             mode="markers",
             orientation="h",
@@ -186,7 +186,7 @@ def beside_the_paper(lines: pd.DataFrame) -> go.Figure:
             marker={
                 "symbol": SYMBOLS[number] + OPEN[whose],
                 "size": 11,
-                "color": _colour(number),
+                "color": colour(number),
                 "line": {"width": 2},
             },
             hovertemplate=f"%{{y}}: %{{x:.2%}} {ENDS}<extra>{said}</extra>",
@@ -194,12 +194,12 @@ def beside_the_paper(lines: pd.DataFrame) -> go.Figure:
 
     for number, kind in enumerate(("classical", "keyed", "control")):
         if (papers := f"paper_{kind}_attacked") in lines:
-            ends = [wilson(round(share * TEST_SAMPLES), TEST_SAMPLES) for share in lines[papers]]
-            low, high = zip(*ends, strict=True)
+            limits = [wilson(round(share * TEST_SAMPLES), TEST_SAMPLES) for share in lines[papers]]
+            low, high = zip(*limits, strict=True)
             theirs = pd.DataFrame({"error": list(lines[papers]), "error_low": low, "error_high": high})
             add("paper", kind, number, theirs, "error")
         add("here", kind, number, lines, f"{kind}_attacked")
-    _layout(figure, 120 + 68 * len(lines), xaxis=PERCENT | {"title": "error after the attack", "range": [-0.02, 1.02]})
+    layout(figure, 120 + 68 * len(lines), xaxis=PERCENT | {"title": "error after the attack", "range": [-0.02, 1.02]})
     figure.update_layout(yaxis={"autorange": "reversed", "automargin": True, "fixedrange": True}, scattermode="group")
     return figure
 
@@ -233,16 +233,18 @@ def _low_high(name: str) -> list[str]:
     return [f"{name}_low", f"{name}_high"]
 
 
-def _ends(table: pd.DataFrame, name: str) -> dict[str, Any]:
+def ends(table: pd.DataFrame, name: str) -> dict[str, Any]:
+    """Error bars of a column, to <name>_low and <name>_high."""
     return error_bars(*(table[column].to_numpy() for column in (name, *_low_high(name))))
 
 
-def _colour(number: int) -> str:
+def colour(number: int) -> str:
     """Not black, which a dark page hides."""
     return OKABE_ITO[1:][number % (len(OKABE_ITO) - 1)]
 
 
-def _layout(figure: go.Figure, height: int, **axes: object) -> None:
+def layout(figure: go.Figure, height: int, **axes: object) -> None:
+    """What all figures share."""
     figure.update_layout(
         height=height,
         margin={"l": 8, "r": 16, "t": 8, "b": 8},

@@ -22,7 +22,7 @@ from kerckhoffs.evaluation.ladder import Rung
 from kerckhoffs.evaluation.runs import Run
 from kerckhoffs.plots import ladder as drawn
 from kerckhoffs.ui import models
-from kerckhoffs.ui.batch.results import kept, warned, warnings
+from kerckhoffs.ui.batch.results import kept, rows, warned, warnings
 from kerckhoffs.ui.batch.rows import explorer, play_address
 from kerckhoffs.ui.batch.runner import Status
 from kerckhoffs.ui.page import panel
@@ -66,11 +66,11 @@ def measured() -> None:
     which = st.segmented_control("Measured on", list(files), default=next(iter(files)), key="ladder_of", required=True)
     path = files[which or next(iter(files))]
     show(lines(str(path), path.stat().st_mtime_ns), "shipped")
-    rows = path.with_name(f"{path.stem}{ROWS}")
-    if rows.is_file():
-        warnings(_raised(str(rows), rows.stat().st_mtime_ns))
+    beside = path.with_name(f"{path.stem}{ROWS}")
+    if beside.is_file():
+        warnings(_raised(str(beside), beside.stat().st_mtime_ns))
     with st.container(horizontal=True, gap="small"):
-        for label, file in (("Lines", path), ("Rows", path.with_name(f"{path.stem}{ROWS}"))):
+        for label, file in (("Lines", path), ("Rows", beside)):
             if file.is_file():
                 name = file.name
                 st.download_button(
@@ -189,17 +189,12 @@ def results(run: Run, status: Status) -> None:
         st.caption("There are no rows yet.")
         return
     now = kept(run)
-    rows = _rows(run, now)
-    show(ladder.lines(rows, *ladder.sides(run.experiments, run.cards), ladder.budgets(run.experiments)), "own")
+    made = rows(run, now)
+    show(ladder.lines(made, *ladder.sides(run.experiments, run.cards), ladder.budgets(run.experiments)), "own")
     warnings(warned(run, now))
     if not status.busy:
         with panel(3, "The examples of each point", "ladder_rows"):
-            explorer(run, rows)
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _rows(_run: Run, kept: str) -> pd.DataFrame:
-    return _run.rows()
+            explorer(run, made)
 
 
 def examples() -> None:
@@ -220,10 +215,10 @@ def examples() -> None:
         filter_mode="contains",
     )
     rows_path = path.with_name(f"{which}{ROWS}")
-    rows, point = _shipped_rows(str(rows_path), rows_path.stat().st_mtime_ns), points[number]
-    same = (rows["crafted_on"] == point["crafted_on"]) & (rows["attack"] == point["attack"])
-    same &= rows["options"] == point["attack_options"]
-    chosen = rows[same].head(SHOWN)
+    there, point = _shipped_rows(str(rows_path), rows_path.stat().st_mtime_ns), points[number]
+    same = (there["crafted_on"] == point["crafted_on"]) & (there["attack"] == point["attack"])
+    same &= there["options"] == point["attack_options"]
+    chosen = there[same].head(SHOWN)
     classes = DATASETS[str(chosen["dataset"].iloc[0])].classes
     images = models.samples(str(chosen["dataset"].iloc[0]))[0]
     table = chosen[["index", "label", "before", "after", "linf", "evaluated_on", "crafted_on"]].copy()
