@@ -4,9 +4,9 @@ import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
+from kerckhoffs import zoo
 from kerckhoffs.attackers.base import Part, Target, Workshop
 from kerckhoffs.attacks import Option
 from kerckhoffs.data import DATASETS
@@ -68,8 +68,7 @@ class Classifier(Part):
             lambda: networks.build(self.network, self.dataset), DATASETS[self.dataset].shape, self.keys
         )
         model.network.load_state_dict(tensors)
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return model.eval().requires_grad_(False)
+        return zoo.frozen(model)
 
     @property
     def keys(self) -> tuple[Key, ...]:

@@ -7,8 +7,9 @@
 """
 
 import hashlib
+import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -146,7 +147,7 @@ def resolve(id_: str, folder: str | Path | None = None) -> str:
 
 @dataclass(frozen=True)
 class MadeCard(ModelCard):
-    """The card of what an attacker has made.
+    """The card of what an attacker has made. Its errors were not measured: they are NaN, of 0 samples.
 
     Args:
         attacker: its name, for people.
@@ -176,27 +177,26 @@ def card(id_: str, folder: str | Path | None = None) -> ModelCard:
     if not crafter.made:
         raise FileRefused(f"{id_} has to be made first: python -m kerckhoffs attackers make {id_}")
     target = crafter.target
-    base = zoo.card(target.id, folder) if crafter.entry.alone else None
     whole = hashlib.sha256(f"{id_} {target.weights} {kept.digest(crafter.parts)}".encode()).hexdigest()
-    said: dict[str, Any] = {
-        "id": id_,
-        "dataset": target.dataset,
-        "network": target.network,
-        "defence": "classical",
-        "options": {},
-        "keys": (),
-        "key_files": (),
-        "file": "",
-        "sha256": whole,
-        "validation_error": base.validation_error if base else 0.0,
-        "test_error": base.test_error if base else 0.0,
-        "test_samples": base.test_samples if base else 1,
-        "command": f"python -m kerckhoffs attackers make {id_}",
-        "training": {},
-        "versions": zoo.versions(),
-    }
-    assert set(said) == {each.name for each in fields(ModelCard)}
-    return MadeCard(**said, attacker=crafter.entry.name, against=target.defence)
+    return MadeCard(
+        id=id_,
+        dataset=target.dataset,
+        network=target.network,
+        defence="classical",
+        options={},
+        keys=(),
+        key_files=(),
+        file="",
+        sha256=whole,
+        validation_error=math.nan,
+        test_error=math.nan,
+        test_samples=0,
+        command=f"python -m kerckhoffs attackers make {id_}",
+        training={},
+        versions=zoo.versions(),
+        attacker=crafter.entry.name,
+        against=target.defence,
+    )
 
 
 def load(id_: str, folder: str | Path | None = None) -> nn.Module:
@@ -221,10 +221,7 @@ def make(id_: str, folder: str | Path | None = None, on_progress: OnProgress | N
         FileRefused: if it cannot be kept.
     """
     crafter = read(id_, folder)
-    target = crafter.target
-    if not crafter.entry.alone and target.id not in shipped():
-        target = Target(target.id, target.dataset, target.network, target.defence)
-    return making.make(crafter.parts, target, Path(folder) if folder else None, on_progress)
+    return making.make(crafter.parts, crafter.target, Path(folder) if folder else None, on_progress)
 
 
 def cost(id_: str, folder: str | Path | None = None) -> Cost:

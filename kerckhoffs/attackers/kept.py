@@ -6,6 +6,7 @@ A part is a file of tensors behind its SHA-256 (zoo.train.Checkpoint); nothing i
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from torch import Tensor
 
@@ -31,13 +32,14 @@ class Cost:
         return Cost(self.seconds + other.seconds, self.queries + other.queries)
 
 
-def _store() -> Checkpoint:
-    return Checkpoint(places.home() / "attackers")
+def folder() -> Path:
+    """Where all of it is kept."""
+    return places.home() / "attackers"
 
 
 def unfinished(part: Part) -> Checkpoint:
     """Where a part that is being made keeps what it needs to go on."""
-    return Checkpoint(places.home() / "attackers" / f"{part.name}.begun")
+    return Checkpoint(folder() / f"{part.name}.begun")
 
 
 def keep(part: Part, tensors: dict[str, Tensor], cost: Cost) -> None:
@@ -46,12 +48,14 @@ def keep(part: Part, tensors: dict[str, Tensor], cost: Cost) -> None:
     Raises:
         FileRefused: if it cannot be written.
     """
-    _store().write(part.name, tensors, {"part": repr(part), "seconds": cost.seconds, "queries": cost.queries})
+    Checkpoint(folder()).write(
+        part.name, tensors, {"part": repr(part), "seconds": cost.seconds, "queries": cost.queries}
+    )
 
 
 def there(part: Part) -> bool:
     """Whether a part has been made."""
-    return (places.home() / "attackers" / f"{part.name}.state").is_file()
+    return (folder() / f"{part.name}.state").is_file()
 
 
 def read(part: Part) -> dict[str, Tensor]:
@@ -90,7 +94,7 @@ def digest(parts: Iterable[Part]) -> str:
 
 
 def _read(part: Part) -> tuple[dict[str, Tensor], dict[str, float | int]]:
-    found = _store().read(part.name)
+    found = Checkpoint(folder()).read(part.name)
     if found is None:
         raise FileRefused(f"the attacker's {part.label} has not been made, or is damaged: make it (anew)")
     return found

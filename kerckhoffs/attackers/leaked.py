@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -15,12 +14,17 @@ from kerckhoffs.attacks.averaged import Averaged
 from kerckhoffs.data import DATASETS
 from kerckhoffs.defences import KeyedClassifier
 from kerckhoffs.keys import Key
-from kerckhoffs.transforms import Permutation
+from kerckhoffs.transforms import Permutation, Shape
 
 
 def key_of(order: NDArray[np.integer]) -> Key:
     """A key whose permutation is this order (N,)."""
     return Key(np.argsort(order).astype(np.float64))
+
+
+def behind(order: NDArray[np.integer], network: nn.Module, shape: Shape) -> KeyedClassifier:
+    """A network behind a permutation in this order (N,)."""
+    return KeyedClassifier(Permutation(key_of(order), shape), network, shape)
 
 
 def known_places(count: int, share: float, places: str, seed: int = 0) -> NDArray[np.bool_]:
@@ -43,9 +47,8 @@ def _partly(models: Sequence[nn.Module], target: Target, options: Options, folde
     known = known_places(len(order), options["share"], options["places"])
     network, shape = zoo.load_network(target.id, folder=folder), DATASETS[target.dataset].shape
     drawn = [guessed(order, known, seed) for seed in range(1, options["draws"] + 1)]
-    built = [KeyedClassifier(Permutation(key_of(each), shape), network, shape) for each in drawn]
-    model = built[0] if len(built) == 1 else Averaged(built)
-    return model.to(memory_format=torch.channels_last).eval().requires_grad_(False)  # type: ignore[call-overload, no-any-return]
+    built = [behind(each, network, shape) for each in drawn]
+    return built[0] if len(built) == 1 else Averaged(built)
 
 
 PART_OF_KEY = Attacker(

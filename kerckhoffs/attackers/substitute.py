@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kerckhoffs import data
+from kerckhoffs.attackers import kept
 from kerckhoffs.attackers.base import Answers, Attacker, Options, Part, Target, Workshop
 from kerckhoffs.attackers.classifiers import Classifier, classifier
 from kerckhoffs.attackers.surrogates import structure
@@ -36,7 +37,8 @@ class Substitute(Part):
         target: whose answers.
         answers: "labels" or "scores".
         queries: images that are asked about.
-        start: the surrogate whose weights it starts from, behind its own key; None starts from nothing and no key.
+        start: the surrogate whose weights it starts from, behind its own key, which has been made before; None starts
+            from nothing and no key.
         seed: of weights, order and images.
     """
 
@@ -54,7 +56,7 @@ class Substitute(Part):
     def make(self, workshop: Workshop) -> dict[str, Tensor]:
         """The weights of its network."""
         if self.start:
-            model = self.start.build(self.start.make(_Stage(workshop)))
+            model = self.start.build(kept.read(self.start))
         else:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.seed)
@@ -111,18 +113,6 @@ class Substitute(Part):
         model.eval()
 
 
-class _Stage:
-    """A workshop whose progress is that of the surrogate to start from."""
-
-    def __init__(self, workshop: Workshop) -> None:
-        self._workshop = workshop
-        self.folder = workshop.folder
-        self.ask, self.network = workshop.ask, workshop.network
-
-    def tell(self, done: int, total: int, words: str) -> None:
-        self._workshop.tell(done, total, f"surrogate: {words}")
-
-
 def augmented(model: nn.Module, images: Tensor, answers: Tensor, step: float) -> Tensor:
     """x + step sign(dF_c(x) / dx) in [0, 1], with the answered class c (Papernot et al. 2017, equation 4).
 
@@ -139,9 +129,10 @@ def augmented(model: nn.Module, images: Tensor, answers: Tensor, step: float) ->
     return torch.cat(found)
 
 
-def _part(target: Target, options: Options) -> tuple[Part, ...]:
+def _parts(target: Target, options: Options) -> tuple[Part, ...]:
     start = classifier(target, structure(target)) if options["start"] == "surrogate" else None
-    return (Substitute(target, options["answers"], options["queries"], start),)
+    made = Substitute(target, options["answers"], options["queries"], start)
+    return (start, made) if start else (made,)
 
 
 SUBSTITUTE_SUMMARY = (
@@ -155,7 +146,8 @@ SUBSTITUTE = Attacker(
     without_key=("Gray box: trained on its answers", SUBSTITUTE_SUMMARY),
     hidden=("key", "weights"),
     model=lambda target, options: None,
-    parts=_part,
+    parts=_parts,
+    join=lambda models, target, options, folder: models[-1],
     options=(
         Option("queries", int, 1000, "Images that the classifier is asked about.", low=10, high=100_000),
         Option("answers", str, "scores", "What it answers.", choices=("labels", "scores")),

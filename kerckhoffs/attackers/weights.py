@@ -14,11 +14,9 @@ from torch.nn import functional
 from kerckhoffs import data, zoo
 from kerckhoffs.attackers import recovery
 from kerckhoffs.attackers.base import Attacker, Options, Part, Target, Workshop
-from kerckhoffs.attackers.leaked import key_of
+from kerckhoffs.attackers.leaked import behind
 from kerckhoffs.attacks import Option
 from kerckhoffs.data import DATASETS
-from kerckhoffs.defences import KeyedClassifier
-from kerckhoffs.transforms import Permutation
 from kerckhoffs.zoo import train
 
 EPOCHS = 3
@@ -85,8 +83,7 @@ class LearnedBypass(Part):
 
     def build(self, tensors: dict[str, Tensor], folder: Path | None = None) -> nn.Module:
         """The network behind the map."""
-        bypass = Bypass(tensors["matrix"], zoo.load_network(self.target.id, folder=folder))
-        return bypass.eval().requires_grad_(False)
+        return zoo.frozen(Bypass(tensors["matrix"], zoo.load_network(self.target.id, folder=folder)))
 
 
 @dataclass(frozen=True)
@@ -121,8 +118,7 @@ class RecoveredOrder(Part):
     def build(self, tensors: dict[str, Tensor], folder: Path | None = None) -> nn.Module:
         """The network behind a permutation in this order."""
         network, shape = zoo.load_network(self.target.id, folder=folder), DATASETS[self.target.dataset].shape
-        model = KeyedClassifier(Permutation(key_of(tensors["order"].numpy()), shape), network, shape)
-        return model.eval().requires_grad_(False)
+        return zoo.frozen(behind(tensors["order"].numpy(), network, shape))
 
 
 def _bypass(target: Target, options: Options) -> tuple[Part, ...]:

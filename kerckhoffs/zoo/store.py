@@ -13,6 +13,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -29,6 +30,7 @@ from kerckhoffs.zoo import cards, networks
 from kerckhoffs.zoo.cards import OWN, ModelCard
 
 MANIFEST = "manifest.json"
+M = TypeVar("M", bound=nn.Module)
 
 
 def shipped_folder() -> Path:
@@ -115,9 +117,7 @@ def load(
     shape = DATASETS[entry.dataset].shape
     model = entry.entry.build(lambda: networks.build(entry.network, entry.dataset), shape, given)
     _fill(model.network, where / entry.file, entry.sha256)
-    # Channels last: on a CPU convolutions reorder nothing, a tenth less time for a gradient. torch's types lack it.
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return model.eval().requires_grad_(False)
+    return frozen(model)
 
 
 @in_float32()
@@ -133,8 +133,16 @@ def load_network(model_id: str, *, folder: str | Path | None = None) -> nn.Modul
         raise ValueError(f"{model_id} has {entry.entry.networks} networks; name a classifier that has one")
     network = networks.build(entry.network, entry.dataset)
     _fill(network, _where(entry, folder) / entry.file, entry.sha256)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return network.eval().requires_grad_(False)
+    return frozen(network)
+
+
+def frozen(model: M) -> M:
+    """A trained model as everybody gets it: in eval mode, without gradients of its weights; the model itself.
+
+    Channels last: on a CPU convolutions reorder nothing, a tenth less time for a gradient.
+    """
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # which torch's types lack
+    return model.eval().requires_grad_(False)
 
 
 def _where(entry: ModelCard, folder: str | Path | None) -> Path:

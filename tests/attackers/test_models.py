@@ -108,3 +108,13 @@ def test_jacobian_augmentation_steps_along_the_sign_of_the_answered_class():
     assert (model(more).gather(1, chosen) > model(IMAGES).gather(1, chosen)).all()
     less = augmented(model, IMAGES, answers, -0.1)
     assert (model(less).gather(1, chosen) < model(IMAGES).gather(1, chosen)).all()
+
+
+def test_the_surrogate_that_a_substitute_starts_from_is_made_once_for_all_budgets():
+    ids = [attackers.resolve(f"substitute:queries={each}:start=surrogate@{KEYED}") for each in (100, 1000)]
+    parts = [attackers.read(id_).parts for id_ in ids]
+    assert parts[0][0] == parts[1][0] == parts[0][1].start
+    assert parts[0][1] != parts[1][1]
+    keep(ids[0], network(1), network(2))
+    assert torch.allclose(attackers.load(ids[0])(IMAGES), parts[0][1].build(network(2))(IMAGES), atol=1e-5)
+    assert attackers.cost(ids[0]) == Cost(120.0, 10)
