@@ -53,8 +53,7 @@ def attackers() -> pd.DataFrame:
 def measured() -> Iterator[str]:
     """A section a measured ladder: its table at every budget, and the lessons at the middle one."""
     for path in sorted(RESULTS.glob("*.csv")):
-        lines = pd.read_csv(path, keep_default_na=True)
-        lines["options"] = lines["options"].fillna("").astype(str)
+        lines = ladder.read_lines(path)
         epsilons = sorted(lines["epsilon"].unique())
         middle = epsilons[len(epsilons) // 2]
         counts = lines[lines["advantage"].notna()]
@@ -64,16 +63,11 @@ def measured() -> Iterator[str]:
             f"{counts['keys'].max()} of the defender's keys at most. The strongest of the attacks of each rung.\n"
         )
         brief = ladder.brief(lines)
-        brief["keys, samples"] = [f"{line.keys}, {line.samples}" for line in best(lines).itertuples()]
+        brief["keys, samples"] = [f"{line.keys}, {line.samples}" for line in ladder.strongest(lines).itertuples()]
         yield summaries.markdown(brief)
         yield f"### What each rung shows, at ε {middle:g}\n"
         for name in dict.fromkeys(lines["attacker"]):
             yield f"**{ATTACKERS[name].name}.** {lessons.lesson(name, lines, middle)}\n"
-
-
-def best(lines: pd.DataFrame) -> pd.DataFrame:
-    """The lines that `ladder.brief` is of."""
-    return lines[lines["best"]].drop_duplicates(["epsilon", "attacker", "options", "evaluated_on"])
 
 
 def page() -> str:

@@ -95,8 +95,8 @@ def ladder_command(
         check_choice(name, ATTACKERS, "rung")
     every = ladder.rungs(
         queries=queries or ladder.QUERIES,
-        keys=keys or (2, 4, 8),
-        shares=share or (0.0, 0.25, 0.5, 0.75, 1.0),
+        keys=keys or ladder.KEYS,
+        shares=share or ladder.SHARES,
         samples=data or (),
     )
     what = ladder.plan(

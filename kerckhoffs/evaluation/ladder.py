@@ -31,6 +31,8 @@ from kerckhoffs.zoo import NETWORKS, ModelCard
 
 EPSILONS = {"mnist": (0.1, 0.2, 0.3), "fashion-mnist": (0.05, 0.1)}
 QUERIES = (100, 300, 1000)
+KEYS = (2, 4, 8)
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 ALL: dict[str, Any] = {"perturb_all": True}
 GRADIENTS: tuple[tuple[str, dict[str, Any]], ...] = (("fgsm", ALL), ("mi_fgsm", ALL), ("pgd", ALL))
 """By gradients: one step, ten with momentum, forty from a random start; what fails where it was crafted counts too."""
@@ -61,8 +63,8 @@ def asking(attack: str, queries: Iterable[int]) -> tuple[tuple[str, dict[str, An
 def rungs(
     *,
     queries: Sequence[int] = QUERIES,
-    keys: Sequence[int] = (2, 4, 8),
-    shares: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0),
+    keys: Sequence[int] = KEYS,
+    shares: Sequence[float] = SHARES,
     samples: Sequence[int] = (),
 ) -> tuple[Rung, ...]:
     """All rungs, from noise to the key, with the curves along queries, own keys, the leaked share and own data.
@@ -219,6 +221,21 @@ def lines(rows: pd.DataFrame, groups: Sequence[Group], controls: Group, epsilons
     return sorted_[list(LINES)]
 
 
+def read_lines(path: Path) -> pd.DataFrame:
+    """The lines of a CSV file that was made of them.
+
+    Raises:
+        OSError, ValueError, KeyError: if it cannot be read, or is none.
+    """
+    found = pd.read_csv(path, dtype={"options": "string"})
+    return found.assign(options=found["options"].fillna("").astype(str))[list(LINES)]
+
+
+def strongest(lines: pd.DataFrame) -> pd.DataFrame:
+    """One line for each budget, rung and group: that of the attack which does best."""
+    return lines[lines["best"]].drop_duplicates(["epsilon", "attacker", "options", "evaluated_on"])
+
+
 @dataclass(frozen=True)
 class _Tried:
     """One attack on one model to craft on, shown to one classifier."""
@@ -373,7 +390,7 @@ def report(lines: pd.DataFrame) -> pd.DataFrame:
 
 def brief(lines: pd.DataFrame) -> pd.DataFrame:
     """The best attack of each rung, for where there is little room."""
-    best = report(lines[lines["best"]].drop_duplicates(["epsilon", "attacker", "options", "evaluated_on"]))
+    best = report(strongest(lines))
     best["attacker"] = [
         f"{name} {options}".strip() for name, options in zip(best["attacker"], best["options"], strict=True)
     ]

@@ -50,8 +50,7 @@ def lines(path: str, changed: int) -> pd.DataFrame:
         FileRefused: if it is damaged.
     """
     try:
-        read = pd.read_csv(path, keep_default_na=True).astype({"options": "string"})
-        return read.assign(options=read["options"].fillna("").astype(str))[list(ladder.LINES)]
+        return ladder.read_lines(Path(path))
     except (OSError, EOFError, zlib.error, ValueError, KeyError) as error:
         raise FileRefused(f"the shipped file results/ladder/{Path(path).name} is damaged; restore it") from error
 
@@ -168,7 +167,7 @@ def choose() -> tuple[Experiment, ...]:
 def possible(card: ModelCard) -> list[Rung]:
     """The rungs against a classifier that need nothing to be made, and that may be shown of its key."""
     shown = models.attackers(card)
-    every = ladder.rungs(queries=QUERIES, keys=(2, 4, 8), shares=(0.0, 0.5, 0.9))
+    every = ladder.rungs(queries=QUERIES, shares=(0.0, 0.5, 0.9))
     found = []
     for rung in every:
         if rung.attacker not in shown or not rung.against(card):

@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from kerckhoffs import places, zoo
+from kerckhoffs import attackers, places, zoo
 from kerckhoffs.attackers import kept, making
 from kerckhoffs.attackers.kept import Cost
-from tests.attackers.parts import TARGET, Asking, Dying, InSteps, Refusing
+from tests.attackers.parts import TARGET, Asking, Dying, InSteps, Refusing, Shrunk
 
 
 def made(part, on_progress=None):
@@ -70,3 +70,14 @@ def test_what_is_damaged_is_not_used():
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(ValueError, match="damaged"):
         kept.read(part)
+
+
+def test_a_substitute_goes_on_from_the_surrogate_that_was_kept():
+    start, part = attackers.read(f"substitute:queries=40:start=surrogate@{TARGET.id}").parts
+    surrogate = zoo.load_network("mnist-half-surrogate").state_dict()
+    kept.keep(start, surrogate, Cost())
+    small = Shrunk(part)
+    assert made(small)
+    moved = [(value - surrogate[name]).abs().max() for name, value in kept.read(small).items()]
+    assert 0 < max(moved) < 0.05, "a few small steps away"
+    assert kept.cost([small]).queries == 40
