@@ -160,5 +160,5 @@ SUBSTITUTE = Attacker(
         ),
     ),
     alone=True,
-    takes="about a minute",
+    takes="a minute on a fast machine, some minutes on others",
 )

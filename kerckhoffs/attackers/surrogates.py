@@ -66,7 +66,7 @@ OWN_KEY = Attacker(
     model=lambda target, options: shipped(target) if options["samples"] == ALL else None,
     parts=_one,
     options=(SAMPLES,),
-    takes="about a minute",
+    takes="a minute on a fast machine, some minutes on others",
 )
 
 OWN_KEY_ALIKE = Attacker(
@@ -82,7 +82,7 @@ OWN_KEY_ALIKE = Attacker(
     model=lambda target, options: None,
     parts=_alike,
     against=lambda defence: defence.training != "clean",
-    takes="as long as the defended classifier's training: up to half an hour",
+    takes="as long as the defended classifier's training: half an hour, or more",
 )
 
 OWN_KEYS = Attacker(
@@ -99,5 +99,5 @@ OWN_KEYS = Attacker(
         Option("number", int, 4, "Surrogates, each behind a key of its own.", low=2, high=MOST),
         Option("of", str, "logits", "What is averaged.", choices=MEANS),
     ),
-    takes="about a minute for each surrogate",
+    takes="for each surrogate a minute on a fast machine, some minutes on others",
 )

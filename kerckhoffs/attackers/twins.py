@@ -42,7 +42,7 @@ DATA = Attacker(
     model=lambda target, options: trained(target, "classical", _network(target, options)),
     parts=_other,
     options=(Option("network", str, "mlp", "What the attacker trains instead.", choices=tuple(OTHERS)),),
-    takes="less than two minutes",
+    takes="from under a minute to some minutes, by the machine",
 )
 
 TWIN_WORDS = (
@@ -57,7 +57,7 @@ TWIN = Attacker(
     model=lambda target, options: trained(target, "classical") if options["samples"] == ALL else None,
     parts=_twin,
     options=(SAMPLES,),
-    takes="about a minute",
+    takes="a minute on a fast machine, some minutes on others",
 )
 
 ALIKE_SUMMARY = (
@@ -73,5 +73,5 @@ TWIN_ALIKE = Attacker(
     model=lambda target, options: None,
     parts=_alike,
     against=lambda defence: defence.training != "clean",
-    takes="as long as the defended classifier's training: up to half an hour",
+    takes="as long as the defended classifier's training: half an hour, or more",
 )

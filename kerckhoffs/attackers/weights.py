@@ -142,7 +142,7 @@ BYPASS = Attacker(
     parts=_bypass,
     against=lambda defence: defence.keyed and defence.networks == 1,
     alone=True,
-    takes="about two minutes",
+    takes="some minutes",
 )
 
 RECOVERY = Attacker(
@@ -157,5 +157,5 @@ RECOVERY = Attacker(
     options=(Option("iterations", int, 2500, "Steps of the search, of 64 images each.", low=10, high=100_000),),
     against=lambda defence: defence.structure in ("keyed", "surrogate"),
     alone=True,
-    takes="five to fifteen minutes",
+    takes="five to twenty minutes",
 )

@@ -118,7 +118,7 @@ def ladder_command(
 def report(run: Run, file: Path | None = None) -> tuple[pd.DataFrame, pd.DataFrame, list[Raised]]:
     """The ladder of a run for people: all columns, those that matter, and what to be wary of."""
     rows = run.rows((*flags.WITH_SUMMARY, "forwards"))
-    lines = ladder.lines(rows, *ladder.sides(run.experiments, run.cards), ladder.budgets(run.experiments))
+    lines = ladder.lines_of(rows, run.experiments, run.cards)
     write(run, lines)
     if file:
         files.write_atomically(file, tables.csv(lines))

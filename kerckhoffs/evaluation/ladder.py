@@ -367,6 +367,16 @@ def sides(what: Iterable[Experiment], cards: Mapping[str, ModelCard]) -> tuple[t
     return groups([card for card in found if card.keyed]), Group(CONTROL, tuple(card.id for card in controls), network)
 
 
+def lines_of(rows: pd.DataFrame, what: Sequence[Experiment], cards: Mapping[str, ModelCard]) -> pd.DataFrame:
+    """The lines of a run's rows at the budgets of its experiments; at EPSILONS where all look for the smallest change.
+
+    Args:
+        cards: of all its models.
+    """
+    usual = EPSILONS.get(cards[what[0].crafted_on].dataset, ())
+    return lines(rows, *sides(what, cards), budgets(what) or usual)
+
+
 def budgets(what: Iterable[Experiment]) -> tuple[float, ...]:
     """The epsilons of experiments, the smallest first."""
     return tuple(sorted({float(each.options["epsilon"]) for each in what if "epsilon" in each.options}))

@@ -189,7 +189,7 @@ def results(run: Run, status: Status) -> None:
         return
     now = kept(run)
     made = rows(run, now)
-    show(ladder.lines(made, *ladder.sides(run.experiments, run.cards), ladder.budgets(run.experiments)), "own")
+    show(ladder.lines_of(made, run.experiments, run.cards), "own")
     warnings(warned(run, now))
     if not status.busy:
         with panel(3, "The examples of each point", "ladder_rows"):

@@ -152,3 +152,11 @@ def test_a_ladder_of_what_is_there_end_to_end():
     shown = ladder.brief(lines)
     assert len(shown) == len(keyed[keyed["best"]].drop_duplicates("attacker")) + 3
     assert shown["attacked error %"].str.contains("to").all()
+
+
+def test_a_run_of_attacks_for_the_smallest_change_alone_is_read_at_the_budgets_of_the_set():
+    card = zoo.card(KEYED)
+    what = ladder.plan([card], [], [ladder.Rung("labels", ladder.asking("rays", (10,)))], epsilons=(0.3,), samples=2)
+    made = rows(KEYED, KEYED, [1, 1], attack="rays", linf=[0.15, 0.25], max_queries=10)
+    found = ladder.lines_of(made, what, {KEYED: card})
+    assert dict(zip(found["epsilon"], found["error"], strict=True)) == {0.1: 0.0, 0.2: 0.5, 0.3: 1.0}

@@ -179,7 +179,7 @@ def test_a_length_of_time_is_said_for_people(seconds, text):
 def test_while_the_model_has_to_be_made_nothing_is_said_of_an_example(make):
     app = opened(**SEVERAL)
     assert "has to be made first:** the mean of 2 networks" in words(app.markdown)
-    assert "about a minute for each surrogate" in words(app.caption)
+    assert "for each surrogate a minute on a fast machine, some minutes on others" in words(app.caption)
     assert {"Make it"} <= labels(app.button)
     assert not verdicts(app)
     assert html(app).count("Clean image, read as <b>7 (") == 2
