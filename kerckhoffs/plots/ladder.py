@@ -87,8 +87,8 @@ def figure(lines: pd.DataFrame, epsilon: float) -> go.Figure:
                 col=column,
             )
     drawn.add_vline(x=0, line_width=1, row=1, col=2)
-    drawn.update_xaxes(PERCENT | {"title": "error after the attack", "range": [-0.02, 1.02]}, row=1, col=1)
-    drawn.update_xaxes(tickformat=".0%", fixedrange=True, title="key advantage", row=1, col=2)
+    drawn.update_xaxes(PERCENT | {"title": "error", "range": [-0.02, 1.02]}, tickvals=[0, 0.5, 1], row=1, col=1)
+    drawn.update_xaxes(tickformat=".0%", nticks=3, tickangle=0, fixedrange=True, title="key advantage", row=1, col=2)
     order = {"categoryorder": "array", "categoryarray": list(names.values()), "autorange": "reversed"}
     drawn.update_yaxes(fixedrange=True, automargin=True, **order)
     layout(drawn, 150 + 46 * len(rungs))

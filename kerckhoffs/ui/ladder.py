@@ -107,12 +107,13 @@ def show(found: pd.DataFrame, key: str) -> None:
     st.caption(
         "From knowing nothing (top) to having the key (bottom): at each rung the same samples, the same largest change "
         "of a pixel, and the strongest of the attacks that were tried there. **Key advantage**: attacked error of the "
-        "control, which has no key, minus that of the keyed classifier, in points; right of 0 the key helped. 95 % "
+        "control, which has no key, minus that of the keyed classifier, in points; right of 0 the key helped. "
+        "Against who has the weights or more, the control, which has nothing to hide, is attacked as known. 95 % "
         "intervals, over samples and, where there are several, over keys."
     )
     table = ladder.brief(best)
     st.dataframe(
-        tables.shown(table),
+        table,
         hide_index=True,
         height="content" if len(table) < 12 else 420,
         key=f"{key}_table",

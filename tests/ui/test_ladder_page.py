@@ -51,6 +51,7 @@ def test_the_measured_ladder_is_shown_at_each_budget_with_what_its_rungs_show(sh
     best = shipped[(shipped["epsilon"] == 0.3) & shipped["best"]]
     assert set(table["attacker"].str.split().str[0]) == set(best["attacker"])
     assert (table["epsilon"] == 0.3).all()
+    assert not table["key advantage %"].str.startswith("'").any(), "a negative share is no formula"
     assert "White box: the key has leaked" in words(app.markdown)
     assert "key advantage is" in words(app.markdown)
     app.segmented_control(key="shipped_epsilon").set_value(0.1).run()
