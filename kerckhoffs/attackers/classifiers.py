@@ -17,7 +17,6 @@ from kerckhoffs.zoo.train import Recipe
 
 ALL = 55_000  # training samples of MNIST and Fashion-MNIST
 SAMPLES = Option("samples", int, ALL, "Training samples that the attacker has.", low=100, high=ALL)
-QUICK = 3  # epochs of a plain training, where the shipped models have up to 30
 
 
 @dataclass(frozen=True)
@@ -87,10 +86,10 @@ def classifier(
 ) -> Classifier:
     """The attacker's number-th classifier with a defence, for the target's set and, unless another is named, network.
 
-    Where nothing is attacked in training a few epochs are enough; else it is trained as such a defended one is.
+    Where nothing is attacked in training the quick recipe is enough; else it is trained as such a defended one is.
     """
     network = network or target.network
     recipe = replace(train.recipe_for(target.dataset, network, defence), seed=train.ATTACKERS_FROM + number)
     if DEFENCES[defence].training == "clean":
-        recipe = replace(recipe, epochs=QUICK)
+        recipe = train.quick(recipe)
     return Classifier(target.dataset, network, defence, recipe, samples)

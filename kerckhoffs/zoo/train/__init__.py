@@ -5,13 +5,23 @@ from kerckhoffs.zoo.train.checkpoints import Checkpoint
 from kerckhoffs.zoo.train.judging import bfloat16_is_fast, error_rate
 from kerckhoffs.zoo.train.loop import Fitted, Progress, fit
 from kerckhoffs.zoo.train.pool import POOL
-from kerckhoffs.zoo.train.recipes import ATTACKERS_FROM, COMPANIONS, RECIPES, Recipe, companion, recipe_for
+from kerckhoffs.zoo.train.recipes import (
+    ATTACKERS_FROM,
+    COMPANIONS,
+    QUICK,
+    RECIPES,
+    Recipe,
+    companion,
+    quick,
+    recipe_for,
+)
 from kerckhoffs.zoo.train.recipes import check as check_recipe
 
 __all__ = [
     "ATTACKERS_FROM",
     "COMPANIONS",
     "POOL",
+    "QUICK",
     "RECIPES",
     "Checkpoint",
     "Fitted",
@@ -23,5 +33,6 @@ __all__ = [
     "companion",
     "error_rate",
     "fit",
+    "quick",
     "recipe_for",
 ]

@@ -5,7 +5,7 @@ The same seed gives the same weights, in one go or in several.
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from kerckhoffs.zoo.train.quick import quicken
 from kerckhoffs.zoo.train.recipes import Recipe, companion
 
 LEAST_STEPS = 100  # of an epoch on a few samples
+KEEP_SECONDS = 5.0  # of work that is lost at most, where a checkpoint is kept
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ def fit(
     keys: tuple[Key, ...] = (),
     recipe: Recipe | None = None,
     samples: int | None = None,
+    start: Mapping[str, Tensor] | None = None,
     on_step: OnStep | None = None,
     checkpoint: Path | None = None,
 ) -> Fitted:
@@ -97,12 +99,15 @@ def fit(
         recipe: how; Recipe() by default.
         samples: train on so many of the training samples, drawn by the recipe's seed, all by default. A few are gone
             through several times in an epoch, which has at least LEAST_STEPS steps.
+        start: the weights that the network starts from, those of one that was trained behind another key, for example;
+            drawn by the recipe's seed by default.
         on_step: called after every step.
-        checkpoint: a folder where the state is kept after every epoch, and taken up again; of this training alone.
+        checkpoint: a folder where the state is kept after every epoch and every few seconds, and taken up again; of
+            this training alone.
 
     Raises:
-        ValueError: on an unknown name, keys that are not as many and as long as the defence needs, or a recipe that is
-            not one for its training (recipes.check).
+        ValueError: on an unknown name, keys that are not as many and as long as the defence needs, a recipe that is not
+            one for its training (recipes.check), or weights to start from that are not this network's.
         FileRefused: if the checkpoint cannot be written.
         KeyboardInterrupt: if stopped before the first epoch was judged, so that there is nothing to keep.
     """
@@ -117,6 +122,11 @@ def fit(
         needed = ", ".join(map(str, lengths)) or "none"
         raise ValueError(f"{defence} needs keys of the lengths {needed}, but was given {[len(key) for key in keys]}")
     model = _build(dataset, defence, lambda: networks.build(network, dataset), keys, recipe.seed)
+    if start is not None:
+        try:
+            model.network.load_state_dict(start)
+        except RuntimeError as error:
+            raise ValueError(f"the weights to start from are not those of a {network} network for {dataset}") from error
     sets = _some(data.load(dataset, "train"), samples, recipe), data.load(dataset, "validation")
     if len(sets[0][1]) < recipe.batch_size:
         raise ValueError(
@@ -209,6 +219,7 @@ class _Run:
         )
         self.fast = judging.bfloat16_is_fast()
         self.epoch = 0  # of those that are done
+        self.begun: tuple[Tensor, int] | None = None  # of the one after them: its batches, and how many are done
         self.seconds = 0.0
         self.best: dict[str, Tensor] | None = None
         self.best_score, self.best_epoch = Score(1.0, 1.0, float("inf")), -1
@@ -221,19 +232,20 @@ class _Run:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.recipe.seed + 1)
             self._take_up()
-            started = time.monotonic() - self.seconds
+            self.started = time.monotonic() - self.seconds
+            self.kept_at = time.monotonic()
             try:
                 while self.epoch < self.recipe.epochs:
                     self._learn()
                     self._judge()
                     self.epoch += 1
-                    self.seconds = time.monotonic() - started
+                    self.begun = None
                     self._keep()
             except KeyboardInterrupt:
                 if self.best is None or self.stage != "network":
                     raise
                 stopped = True
-            self.seconds = time.monotonic() - started
+            self.seconds = time.monotonic() - self.started
         assert self.best is not None
         self.network.load_state_dict(self.best)
         self.network.to(memory_format=torch.contiguous_format)
@@ -244,9 +256,11 @@ class _Run:
     def _learn(self) -> None:
         """One epoch."""
         recipe, method = self.recipe, self.method
-        order = torch.randperm(len(self.labels), device="cpu")[: self.a_epoch * recipe.batch_size]
+        if self.begun is None:
+            self.begun = torch.randperm(len(self.labels), device="cpu")[: self.a_epoch * recipe.batch_size], 0
+        order, first = self.begun
         self.model.train()
-        for index, batch in enumerate(order.split(recipe.batch_size)):
+        for index, batch in list(enumerate(order.split(recipe.batch_size)))[first:]:
             done = self.epoch * self.a_epoch + index
             clean = augment(self.images[batch], recipe)
             inputs, targets = method.batch(self.model, clean, self.labels[batch], done / self.steps)
@@ -260,6 +274,9 @@ class _Run:
             self.optimizer.step()
             self.schedule.step()
             self.averaged.update_parameters(self.network)
+            if time.monotonic() - self.kept_at >= KEEP_SECONDS:
+                self.begun = order, index + 1
+                self._keep()
             if self.on_step:
                 self.on_step(self._progress(done + 1, float(loss.detach()) / len(losses)))
 
@@ -292,17 +309,20 @@ class _Run:
             self.best, self.best_score, self.best_epoch = best, self.newest, self.epoch
 
     def _keep(self) -> None:
-        assert self.best is not None
-        assert self.newest is not None
-        last = self.epoch == self.recipe.epochs
-        tensors = under("best.", self.best)
-        if not last:
+        """Write the state down, if it is to be kept: what was trained so far, in this epoch too, and the best."""
+        self.seconds = time.monotonic() - self.started
+        tensors = under("best.", self.best or {})
+        if self.epoch < self.recipe.epochs:
             tensors |= under("network.", self.network.state_dict()) | under("adam.", adam_state(self.optimizer))
             tensors |= under("average.", self.averaged.state_dict()) | {"random": torch.get_rng_state()}
         words = {name: getattr(self, name) for name in ("epoch", "seconds", "best_epoch", "attacks")}
-        words |= {"best_score": vars(self.best_score), "newest": vars(self.newest)}
+        words |= {"best_score": vars(self.best_score)} if self.best else {}
+        words |= {"newest": vars(self.newest)} if self.newest else {}
+        if self.begun is not None:
+            tensors["order"], words["batches"] = self.begun
         words["rates"] = [{name: group[name] for name in ("lr", "betas")} for group in self.optimizer.param_groups]
         self.kept.write(self.stage, tensors, words)
+        self.kept_at = time.monotonic()
 
     def _take_up(self) -> None:
         """Go on from where an earlier session was; nothing if there was none."""
@@ -310,8 +330,9 @@ class _Run:
         if found is None:
             return
         tensors, words = found
-        self.best = part(tensors, "best.")
-        self.best_score, self.newest = Score(**words["best_score"]), Score(**words["newest"])
+        if "best_score" in words:
+            self.best, self.best_score = part(tensors, "best."), Score(**words["best_score"])
+        self.newest = Score(**words["newest"]) if "newest" in words else None
         for name in ("epoch", "seconds", "best_epoch", "attacks"):
             setattr(self, name, words[name])
         if self.epoch == self.recipe.epochs:
@@ -321,5 +342,7 @@ class _Run:
         restore_adam(self.optimizer, part(tensors, "adam."))
         for group, rates in zip(self.optimizer.param_groups, words["rates"], strict=True):
             group |= rates
-        self.schedule.last_epoch = self.epoch * self.a_epoch
+        if "order" in tensors:
+            self.begun = tensors["order"], words["batches"]
+        self.schedule.last_epoch = self.epoch * self.a_epoch + words.get("batches", 0)
         torch.set_rng_state(tensors["random"])

@@ -146,3 +146,14 @@ def recipe_for(dataset: str, network: str, defence: str) -> Recipe:
         return replace(base, temperature=100.0)
     attackers = DEFENCES[defence].by_attacker or network in ("mlp", "linear")
     return replace(base, seed=ATTACKERS) if attackers else base
+
+
+QUICK = Recipe(epochs=4, average=0.995, learning_rate=4e-3)
+"""A plain training in a minute: few epochs at a higher rate, and an average over fewer steps. Chosen on the validation
+samples, behind a key and with a seed that are nobody's."""
+
+
+def quick(recipe: Recipe) -> Recipe:
+    """A recipe in a fraction of its time, for some tenths of a point of error."""
+    epochs = min(recipe.epochs, QUICK.epochs)
+    return replace(recipe, epochs=epochs, average=QUICK.average, learning_rate=QUICK.learning_rate)

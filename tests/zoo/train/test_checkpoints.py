@@ -84,6 +84,28 @@ def test_interrupted_in_every_epoch_it_ends_with_the_weights_of_one_go(defence, 
 
 
 @every_training
+def test_within_an_epoch_no_more_is_lost_than_the_time_between_two_states(defence, folder, monkeypatch):
+    monkeypatch.setattr(loop, "KEEP_SECONDS", 0.0)
+    told: list[Progress] = []
+
+    def stop(progress: Progress) -> None:
+        told.append(progress)
+        raise RuntimeError("killed")
+
+    found = None
+    while found is None:
+        try:
+            found = trained(defence, on_step=stop, checkpoint=folder)
+        except RuntimeError:
+            assert len(told) < 1000
+    steps = [(each.stage, each.step) for each in told]
+    assert len(steps) == len(set(steps)), "no step is done twice, though each was the last of its process"
+    whole: list[Progress] = []
+    assert same(found, trained(defence, on_step=whole.append))
+    assert told == whole
+
+
+@every_training
 def test_a_crash_is_an_interruption_too(defence, folder):
     assert interrupted(defence, folder, "network", 2, RuntimeError) is None
     steps = []
@@ -121,6 +143,21 @@ def test_going_on_warns_of_nothing(folder, recwarn):
     interrupted("keyed-adversarial", folder, "network", 1)
     trained("keyed-adversarial", checkpoint=folder)
     assert [str(each.message) for each in recwarn] == []
+
+
+def test_a_network_may_start_from_the_weights_of_another(monkeypatch):
+    before = trained()
+    start = {name: value.clone() for name, value in before.model.network.state_dict().items()}
+    first: list[float] = []
+    trained(context="another key", start=start, on_step=lambda progress: first.append(progress.loss))
+    again: list[float] = []
+    trained(start=start, on_step=lambda progress: again.append(progress.loss))
+    drawn: list[float] = []
+    trained(on_step=lambda progress: drawn.append(progress.loss))
+    assert again[0] < drawn[0] and again[0] < first[0], "behind its own key it was trained already"
+    assert all(torch.equal(value, before.model.network.state_dict()[name]) for name, value in start.items())
+    with pytest.raises(ValueError, match="the weights to start from are not those of a tiny network for quarters"):
+        trained(start={"weight": torch.zeros(3)})
 
 
 def test_without_a_folder_nothing_is_kept(tmp_path, monkeypatch):
