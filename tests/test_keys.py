@@ -150,7 +150,7 @@ def test_the_ends_of_the_keystream_give_finite_values(monkeypatch, byte):
         def update(self, data):
             return byte * len(data)
 
-    monkeypatch.setattr(keys, "Cipher", Constant)
+    monkeypatch.setattr(keys.key, "Cipher", Constant)
     assert np.isfinite(Key.derive(SECRET, 2, CONTEXT).values).all()
 
 
@@ -353,7 +353,7 @@ def test_a_file_in_place_of_the_folder_is_not_said_to_be_the_key(tmp_path):
 def test_a_failed_write_leaves_no_partial_file(tmp_path, monkeypatch):
     def full_disk(descriptor, mode):
         file = open_descriptor(descriptor, mode)
-        file.write('{"format":')
+        file.write(b'{"format":')
         file.flush()
         file.write = fail
         return file
@@ -362,7 +362,7 @@ def test_a_failed_write_leaves_no_partial_file(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     open_descriptor = os.fdopen
-    monkeypatch.setattr(keys.os, "fdopen", full_disk)
+    monkeypatch.setattr(os, "fdopen", full_disk)
     with pytest.raises(FileRefused, match=r"cannot write the key to .*key\.json: No space left on device"):
         Key(SMALL).save(tmp_path / "key.json")
     assert list(tmp_path.iterdir()) == []
@@ -372,7 +372,7 @@ def test_a_mode_that_cannot_be_set_leaves_no_file(tmp_path, monkeypatch):
     def fail(descriptor, mode):
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
-    monkeypatch.setattr(keys.os, "fchmod", fail)
+    monkeypatch.setattr(os, "fchmod", fail)
     with pytest.raises(FileRefused, match="cannot write the key to .*: Operation not permitted"):
         Key(SMALL).save(tmp_path / "key.json")
     assert list(tmp_path.iterdir()) == []

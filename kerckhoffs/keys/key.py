@@ -3,22 +3,16 @@
 Paper, section 4.3: a key is as long as the input and drawn i.i.d. from N(0, 1). Here it is N float64 values
 made from the operating system's entropy, so nothing shorter than the key itself determines it. A seed for a
 pseudo-random generator is not a key: torch.manual_seed(42) has a few bits of entropy, not 6413.
-
-What a key is worth is the number of different secrets that an attacker has to tell apart. A permutation uses
-only the order of its values, so a random key of length N is worth log2(N!) bits to it, and no transform uses more
-(each says how much: Transform.entropy_bits); a derived key is worth the length of the secret behind it, however
-long the key is.
 """
 
 import hashlib
 import json
-import math
-import os
 import random
-import stat
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
@@ -26,15 +20,31 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from numpy.typing import NDArray
 
-from kerckhoffs import places
 from kerckhoffs.checks import FileRefused
+from kerckhoffs.keys import files, locked, measures
+from kerckhoffs.keys.files import short
+from kerckhoffs.keys.locked import Cost, Header
+from kerckhoffs.keys.measures import SECRET_BYTES
 
 FORMAT = "kerckhoffs-key-1"
-SECRET_BYTES = 32  # what HKDF-SHA256 and ChaCha20 carry: a longer secret adds nothing
-WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0)  # for a pipe; Windows has none among its files
 MASTER_LENGTH = 64  # values of a master key: their 2^296 orders are more than the 256 bits that a child can carry
-_MAX_FILE_BYTES = 64 * 2**20
-_MAX_LENGTH = 2**21  # what a file of that size holds: three channels of 836 x 836
+USUAL = Cost()
+
+
+class KeyLocked(FileRefused):
+    """A key file that is locked with a passphrase, where none was given.
+
+    Args:
+        path: the file.
+        fingerprint: what it says is that of its key.
+    """
+
+    def __init__(self, path: str | Path, fingerprint: str) -> None:
+        self.path, self.fingerprint = Path(path), fingerprint
+        super().__init__(
+            f"the key {path} is locked with a passphrase; unlock it for as long as the program runs in the app's key "
+            f"lab or with keys.unlock, or for good with: kerckhoffs key unlock {fingerprint}"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,15 +68,14 @@ class Key:
             raise ValueError(f"a key is a vector of at least 2 values, but this has shape {values.shape}")
         if not np.isfinite(values).all():
             raise ValueError("a key must be finite, but this one holds NaN or infinite values")
-        if self.secret_bits is not None and not 1 <= self.secret_bits <= 8 * SECRET_BYTES:
-            raise ValueError(f"secret_bits must be between 1 and {8 * SECRET_BYTES}, but is {_short(self.secret_bits)}")
+        measures.check_secret_bits(self.secret_bits)
         values.setflags(write=False)
         object.__setattr__(self, "values", values)
 
     @classmethod
     def generate(cls, length: int) -> "Key":
         """Draw `length` values i.i.d. from N(0, 1) with the operating system's entropy (paper, section 4.3)."""
-        _check_length(length)
+        measures.check_length(length)
         system = random.SystemRandom()
         return cls(np.array([system.normalvariate(0.0, 1.0) for _ in range(length)]))
 
@@ -86,7 +95,7 @@ class Key:
         Raises:
             ValueError: on a secret or length that is out of range.
         """
-        _check_length(length)
+        measures.check_length(length)
         if not 16 <= len(secret) <= SECRET_BYTES:
             raise ValueError(f"secret must have 16 to {SECRET_BYTES} bytes, but has {len(secret)}")
         info = f"{FORMAT}, {length} values: {context}".encode()
@@ -112,6 +121,9 @@ class Key:
         child = Key.derive(secret, length, context)
         return child if self.secret_bits is None else replace(child, secret_bits=self.secret_bits)
 
+    def __reduce__(self) -> tuple[type["Key"], tuple[NDArray[np.float64], int | None]]:
+        return Key, (self.values, self.secret_bits)  # to a worker, over its pipe: again unchangeable there
+
     def __len__(self) -> int:
         return len(self.values)
 
@@ -127,31 +139,41 @@ class Key:
     @property
     def entropy_bits(self) -> float:
         """The entropy in bits: log2(N!) orders of N values, or the secret's length if that is less."""
-        orders = math.lgamma(len(self) + 1) / math.log(2)
-        return orders if self.secret_bits is None else min(orders, float(self.secret_bits))
+        return measures.entropy_bits(len(self), self.secret_bits)
 
     @property
     def origin(self) -> str:
         """What the entropy rests on, in words."""
-        if self.secret_bits is None:
-            return "drawn value by value from the operating system's entropy"
-        return f"derived from a master secret of {self.secret_bits} bits"
+        return measures.origin(self.secret_bits)
 
     def permutation(self) -> NDArray[np.int64]:
         """The order of the values, argsort(k): int64 (N,), a permutation of 0..N-1."""
         return np.argsort(self.values, kind="stable")
 
-    def save(self, path: str | Path, *, public: bool = False) -> Path:
+    def save(
+        self, path: str | Path, *, public: bool = False, passphrase: str | None = None, cost: Cost = USUAL
+    ) -> Path:
         """Write the key to a new file that only its owner can read (mode 0600).
 
         Args:
             path: where; missing folders are made. An existing file is never overwritten.
             public: True only for demonstration keys, which everyone may read (mode 0644).
+            passphrase: lock the file with it (kerckhoffs/keys/locked.py); it is then needed to read the key.
+            cost: of a try of the passphrase.
 
         Raises:
+            ValueError: if the passphrase is too short, or the key is public and has one.
             FileRefused: if the file exists or cannot be written.
         """
-        path = Path(path)
+        return files.write_new(Path(path), self.write(public=public, passphrase=passphrase, cost=cost), public=public)
+
+    def write(self, *, public: bool = False, passphrase: str | None = None, cost: Cost = USUAL) -> bytes:
+        """What `save` writes."""
+        if passphrase is not None:
+            if public:
+                raise ValueError("a public key has no passphrase")
+            header = Header(self.fingerprint, len(self), self.secret_bits)
+            return locked.seal(header, self.values.astype("<f8").tobytes(), passphrase, cost)
         record = {
             "format": FORMAT,
             "public": public,
@@ -160,108 +182,83 @@ class Key:
             "fingerprint": self.fingerprint,
             "values": self.values.tolist(),
         }
-        text = json.dumps(record, indent=None)
-        mode = 0o644 if public else 0o600
-        try:
-            places.make_folder(path.parent, private=not public)
-        except OSError as error:
-            raise FileRefused(f"cannot write the key to {path}: {error.strerror}") from error
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        except FileExistsError as error:
-            raise FileRefused(f"{path} exists already; a key is never overwritten") from error
-        except OSError as error:
-            raise FileRefused(f"cannot write the key to {path}: {error.strerror}") from error
-        try:
-            with os.fdopen(descriptor, "w") as file:
-                if hasattr(os, "fchmod"):  # not on Windows, where the folder's access list decides
-                    os.fchmod(file.fileno(), mode)
-                file.write(text)
-        except BaseException as error:
-            path.unlink(missing_ok=True)  # never half a key
-            if isinstance(error, OSError):
-                raise FileRefused(f"cannot write the key to {path}: {error.strerror}") from error
-            raise
-        return path
+        return json.dumps(record).encode()
 
     @classmethod
-    def load(cls, path: str | Path, *, length: int | None = None, public: bool = False) -> "Key":
+    def load(
+        cls, path: str | Path, *, length: int | None = None, public: bool = False, passphrase: str | None = None
+    ) -> "Key":
         """Read a key that `save` wrote.
 
         Args:
             path: the file.
             length: refuse a key of another length.
             public: True only for demonstration keys: do not insist that nobody else can read the file.
+            passphrase: of a locked file; another file needs none.
 
         Raises:
-            FileRefused: if the file is missing, readable by others, malformed or of the wrong length.
+            KeyLocked: if the file is locked and there is no passphrase.
+            FileRefused: if the file is missing, readable by others, malformed or of the wrong length, or if the
+                passphrase is wrong or the file was tampered with, which nobody can tell apart.
         """
         path = Path(path)
-        text = _read(path, public=public)
-        key = cls._parse(text, path)
+        key = cls.read(files.read(path, public=public), path, passphrase)
         if length is not None and len(key) != length:
             raise FileRefused(f"the key {path} has {len(key)} values, but {length} are needed")
         return key
 
     @classmethod
-    def _parse(cls, text: bytes, path: Path) -> "Key":
+    def read(cls, text: bytes, name: str | Path, passphrase: str | None = None) -> "Key":
+        """The key of a file's bytes.
+
+        Args:
+            name: what to call the file in sentences.
+
+        Raises:
+            FileRefused: as `load` does.
+        """
         try:
-            record = json.loads(text)
-            if record["format"] != FORMAT:
-                raise ValueError(f"its format is {_short(record['format'])}, not {FORMAT!r}")
-            values, bits = record["values"], record["secret_bits"]
-            if not isinstance(values, list) or not all(type(value) in (int, float) for value in values):
-                raise ValueError("its values are not a list of numbers")
-            if bits is not None and type(bits) is not int:
-                raise ValueError(f"its secret_bits is {_short(bits)}")
-            if len(values) != record["length"]:
-                raise ValueError(f"it holds {len(values)} values and says {record['length']}")
-            key = cls(np.array(values, dtype=np.float64), secret_bits=bits)
-            if key.fingerprint != record["fingerprint"]:
-                raise ValueError("its values do not match its fingerprint")
+            return cls._open(text, name, passphrase) if locked.is_sealed(text) else cls._parse(text)
         except KeyError as error:
-            raise FileRefused(f"{path} is not a key file: it has no {error.args[0]!r}") from error
-        except (ValueError, TypeError, OverflowError, RecursionError) as error:
-            reason = "it is not JSON" if isinstance(error, json.JSONDecodeError | UnicodeDecodeError) else str(error)
-            raise FileRefused(f"{path} is not a key file: {reason}") from error
+            raise FileRefused(f"{name} is not a key file: it has no {error.args[0]!r}") from error
+        except FileRefused:
+            raise
+        except (ValueError, TypeError, OverflowError) as error:
+            raise FileRefused(f"{name} is not a key file: {error}") from error
+
+    @classmethod
+    def _open(cls, text: bytes, name: str | Path, passphrase: str | None) -> "Key":
+        sealed = locked.read(text)
+        if passphrase is None:
+            raise KeyLocked(name, sealed.header.fingerprint)
+        values = sealed.open(passphrase)
+        if values is None:
+            raise FileRefused(f"{name} was not unlocked: the passphrase is wrong, or the file was tampered with")
+        key = cls(np.frombuffer(values, dtype="<f8"), secret_bits=sealed.header.secret_bits)
+        if key.fingerprint != sealed.header.fingerprint:
+            raise ValueError("its values do not match its fingerprint")
         return key
 
+    @classmethod
+    def _parse(cls, text: bytes) -> "Key":
+        record = files.record(text, FORMAT)
+        key = cls.of_record(record)
+        if len(key) != record["length"]:
+            raise ValueError(f"it holds {len(key)} values and says {record['length']}")
+        if key.fingerprint != record["fingerprint"]:
+            raise ValueError("its values do not match its fingerprint")
+        return key
 
-def _short(value: object) -> str:
-    """A value from outside, for a message of one line."""
-    if isinstance(value, int) and value.bit_length() > 64:
-        return f"a number of {value.bit_length()} bits"
-    text = repr(value)
-    return text if len(text) <= 40 else text[:39] + "…"
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> "Key":
+        """The key of a file's fields "values" and "secret_bits".
 
-
-def _check_length(length: int) -> None:
-    if not 2 <= length <= _MAX_LENGTH:
-        raise ValueError(f"length must be between 2 and {_MAX_LENGTH}, but is {length}")
-
-
-def load_secret(path: str | Path) -> bytes:
-    """Read the master secret of `Key.derive` from a file of 16 to 32 random bytes that only its owner can read.
-
-    Raises:
-        FileRefused: if the file is missing, readable by others, or too short or too long.
-    """
-    secret = _read(Path(path), public=False)
-    if not 16 <= len(secret) <= SECRET_BYTES:
-        raise FileRefused(f"the master secret {path} must have 16 to {SECRET_BYTES} bytes, but has {len(secret)}")
-    return secret
-
-
-def _read(path: Path, *, public: bool) -> bytes:
-    """The bytes of a secret file, which nobody but its owner may be able to read unless it is public."""
-    try:
-        with open(os.open(path, os.O_RDONLY | WITHOUT_WAITING), "rb") as file:
-            state = os.fstat(file.fileno())
-            if not stat.S_ISREG(state.st_mode) or state.st_size > _MAX_FILE_BYTES:
-                raise FileRefused(f"{path} is not a key file")
-            if not public and os.name == "posix" and state.st_mode & 0o077:
-                mode = stat.S_IMODE(state.st_mode)
-                raise FileRefused(f"{path} has mode {mode:04o}, so others can read the secret; run: chmod 600 {path}")
-            return file.read()
-    except OSError as error:
-        raise FileRefused(f"cannot read the key {path}: {error.strerror}") from error
+        Raises:
+            ValueError, TypeError, KeyError, OverflowError: saying in a few words what is wrong with them.
+        """
+        values, bits = record["values"], record["secret_bits"]
+        if not isinstance(values, list) or not all(type(value) in (int, float) for value in values):
+            raise ValueError("its values are not a list of numbers")
+        if type(bits) not in (int, type(None)):
+            raise ValueError(f"its secret_bits is {short(bits)}")
+        return cls(np.array(values, dtype=np.float64), secret_bits=bits)
