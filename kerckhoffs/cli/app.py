@@ -16,15 +16,23 @@ from kerckhoffs.cli.defences import defences_command
 from kerckhoffs.cli.keys import key_app
 from kerckhoffs.cli.ladder import ladder_command
 from kerckhoffs.cli.listing import runs_app
+from kerckhoffs.cli.passphrases import PassphraseFile, asking
 from kerckhoffs.cli.runs import evaluate_command, table3_command
 from kerckhoffs.cli.serve import app_command
 from kerckhoffs.cli.train import train_command
 
 app = typer.Typer(
-    help="Classifiers defended by a secret key, the attacks on them, and their honest evaluation.",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def options(context: typer.Context, passphrase_file: PassphraseFile = None) -> None:
+    """Classifiers defended by a secret key, the attacks on them, and their honest evaluation."""
+    context.with_resource(asking(passphrase_file))
+
+
 app.add_typer(key_app, name="key")
 app.command("app")(app_command)
 app.command("defences")(defences_command)

@@ -23,12 +23,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from kerckhoffs import attackers
+from kerckhoffs import attackers, zoo
 from kerckhoffs.checks import FileRefused, check_choice
 from kerckhoffs.evaluation import costs, examples
 from kerckhoffs.evaluation.examples import Samples
 from kerckhoffs.evaluation.experiments import Block, Experiment
 from kerckhoffs.evaluation.runs import Run
+from kerckhoffs.keys import Key, hold
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,7 +126,7 @@ def execute(
     Args:
         workers: processes, each on one core.
         engine: "local", or "ray" (pip install "ray[default]"): a cluster whose machines have this package and the
-            run's models, and for a keyed model its key.
+            run's models, and for a keyed model its key, which must not be locked.
         address: of the cluster; a local Ray by default.
         on_progress: called at the start and after every block.
 
@@ -145,7 +146,13 @@ def execute(
         if not waiting:
             return
         task = Task(run.experiments, run.models, run.model_folder, run.uploaded)
-        make = _local(task, waiting, workers) if engine == "local" else _ray(task, waiting, workers, address)
+        locked = locked_keys(run)
+        if locked and engine == "ray":
+            raise FileRefused(
+                f"the key {locked[0].fingerprint} is locked with a passphrase, and a cluster is sent no key: work with "
+                f"the engine local, or unlock it for good with: kerckhoffs key unlock {locked[0].fingerprint}"
+            )
+        make = _local(task, waiting, workers, locked) if engine == "local" else _ray(task, waiting, workers, address)
         with make as results:
             for block, rows in results:
                 assert rows is not None  # nobody stopped it
@@ -153,6 +160,16 @@ def execute(
                 clock.count(block)
                 if on_progress:
                     on_progress(clock.read())
+
+
+def locked_keys(run: Run) -> tuple[Key, ...]:
+    """The keys of a run's private models that lie locked on the disk, held in memory or asked for here.
+
+    Raises:
+        FileRefused: if one is not held and nobody can be asked.
+    """
+    targets = dict.fromkeys(name.rpartition(attackers.AGAINST)[2] for name in run.models)
+    return tuple(key for name in targets for key in zoo.locked_keys(zoo.card(name, run.model_folder)))
 
 
 class _Clock:
@@ -184,8 +201,12 @@ _worker: Worker | None = None
 _stop: Event | None = None
 
 
-def _begin(task: Task, stop: Event) -> None:
-    """Make this process a worker: one that leaves Ctrl-C to its parent, and ends with it."""
+def _begin(task: Task, stop: Event, locked: tuple[Key, ...]) -> None:
+    """Make this process a worker: one that leaves Ctrl-C to its parent, and ends with it.
+
+    Args:
+        locked: keys whose files are locked. They come over the worker's pipe, and no disk, argument or environment.
+    """
     global _worker, _stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
@@ -196,6 +217,8 @@ def _begin(task: Task, stop: Event) -> None:
         os._exit(1)
 
     threading.Thread(target=end_with_parent, daemon=True).start()
+    for key in locked:
+        hold(key)
     _worker, _stop = Worker(task), stop
 
 
@@ -221,11 +244,11 @@ def _ctrl_c_later() -> Iterator[None]:
 
 
 @contextmanager
-def _local(task: Task, blocks: list[Block], workers: int) -> Iterator[Iterator[Made]]:
+def _local(task: Task, blocks: list[Block], workers: int, locked: tuple[Key, ...]) -> Iterator[Iterator[Made]]:
     """Rows as processes of this machine finish them; on the way out they are told to stop."""
     context = get_context("spawn")
     stop = context.Event()
-    pool = ProcessPoolExecutor(min(workers, len(blocks)), context, _begin, (task, stop))
+    pool = ProcessPoolExecutor(min(workers, len(blocks)), context, _begin, (task, stop, locked))
 
     def results() -> Iterator[Made]:
         try:

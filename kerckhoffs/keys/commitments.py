@@ -91,6 +91,17 @@ class Reveal:
         """What it is a reveal of: 64 hexadecimal digits."""
         return _commitment(self.key, self.opening)
 
+    def words(self, same: bool) -> str:
+        """What came out of comparing it with a commitment, in one sentence.
+
+        Args:
+            same: whether it is what was committed to.
+        """
+        if not same:
+            return f"this is not what was committed to: neither key {self.key.fingerprint} nor anything else is proven"
+        also = [f"{name} {text}" for name, text in _texts(self.opening).items() if text]
+        return f"the commitment is to the key {self.key.fingerprint}" + "".join(f", {each}" for each in also)
+
     def write(self) -> bytes:
         """A file, for everybody."""
         record = {

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kerckhoffs import places
 from kerckhoffs.checks import FileRefused
 from kerckhoffs.keys import files
 from kerckhoffs.keys.key import Key
@@ -47,6 +48,16 @@ def new_secret(path: str | Path, count: int = SECRET_BYTES) -> Path:
     if not 16 <= count <= SECRET_BYTES:
         raise ValueError(f"a master secret must have 16 to {SECRET_BYTES} bytes, but is to have {count}")
     return files.write_new(Path(path), os.urandom(count), what="master secret")
+
+
+def new_secret_path() -> Path:
+    """A new file among the user's master secrets."""
+    return secrets_folder() / f"secret-{os.urandom(4).hex()}.bin"
+
+
+def secrets_folder() -> Path:
+    """Where the user's master secrets are kept."""
+    return places.home() / "secrets"
 
 
 def load_secret(path: str | Path) -> bytes:

@@ -18,19 +18,22 @@ def in_users_folder(fingerprint: str) -> Path:
     return places.home() / "keys" / f"{fingerprint}.json"
 
 
-def read(path: Path, *, public: bool = False) -> bytes:
+def read(path: Path, *, public: bool = False, what: str = "key") -> bytes:
     """The bytes of a secret file, which nobody but its owner may be able to read unless it is public.
+
+    Args:
+        what: it holds, for the sentences.
 
     Raises:
         FileRefused: if it is missing, no plain file, too long, or readable by others.
     """
-    data, mode = read_any(path)
+    data, mode = read_any(path, what)
     if not public and open_to_others(mode):
         raise FileRefused(f"{path} has mode {mode:04o}, so others can read the secret; run: chmod 600 {path}")
     return data
 
 
-def read_any(path: Path) -> tuple[bytes, int]:
+def read_any(path: Path, what: str = "key") -> tuple[bytes, int]:
     """The bytes of a file and its mode, whoever can read it.
 
     Raises:
@@ -40,10 +43,10 @@ def read_any(path: Path) -> tuple[bytes, int]:
         with open(os.open(path, os.O_RDONLY | WITHOUT_WAITING), "rb") as file:
             state = os.fstat(file.fileno())
             if not stat.S_ISREG(state.st_mode) or state.st_size > MAX_BYTES:
-                raise FileRefused(f"{path} is not a key file")
+                raise FileRefused(f"{path} is not a {what} file")
             return file.read(), stat.S_IMODE(state.st_mode)
     except OSError as error:
-        raise FileRefused(f"cannot read the key {path}: {error.strerror}") from error
+        raise FileRefused(f"cannot read the {what} {path}: {error.strerror}") from error
 
 
 def open_to_others(mode: int) -> bool:

@@ -154,16 +154,86 @@ def find_keys(entry: ModelCard, folder: str | Path | None = None) -> tuple[keys.
     """The keys of a model: the public ones beside a demonstration model, else the user's own.
 
     Raises:
+        keys.KeyLocked: if one is locked with a passphrase, is not held in memory (keys.unlock), and nobody is asked.
         FileRefused: if one is not there, not readable, or not the key that the manifest names.
     """
-    beside = _where(entry, folder)
-    paths = [beside / name for name in entry.key_files] or [user_key_path(name) for name in entry.keys]
-    found = tuple(keys.Key.load(path, public=not entry.private) for path in paths)
+    if entry.private:
+        paths = [user_key_path(name) for name in entry.keys]
+        found = tuple(_own_key(path, entry) for path in paths)
+    else:
+        paths = [_where(entry, folder) / name for name in entry.key_files]
+        found = tuple(keys.Key.load(path, public=True) for path in paths)
     try:
         _check_keys(entry, found)
     except ValueError as error:
         raise FileRefused(f"{error}: {', '.join(map(str, paths))}") from error
     return found
+
+
+def _own_key(path: Path, entry: ModelCard) -> keys.Key:
+    if not path.exists():
+        raise FileRefused(
+            f"cannot read the key {path}: No such file or directory. {entry.id} cannot be used without it, and nothing "
+            "recovers a lost key: restore a backup with kerckhoffs key restore, derive it again if it came from a "
+            "master secret, or train anew"
+        )
+    return keys.find(path)
+
+
+def locked_keys(entry: ModelCard) -> tuple[keys.Key, ...]:
+    """Those of a model's keys that lie locked on the disk: for a process that can ask nobody, over its pipe.
+
+    Raises:
+        FileRefused: as `find_keys` does.
+    """
+    paths = [user_key_path(name) for name in entry.keys] if entry.private else []
+    return tuple(keys.find(path) for path in paths if path.exists() and keys.look(path).locked)
+
+
+def keys_in_use() -> dict[str, tuple[str, ...]]:
+    """The ids of the classifiers that rely on a key, by its fingerprint: of the shipped ones and the user's own.
+
+    Raises:
+        FileRefused: if a manifest is missing or malformed.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for entry in models().values():
+        for fingerprint in dict.fromkeys(entry.keys):
+            found[fingerprint] = (*found.get(fingerprint, ()), entry.id)
+    return found
+
+
+def used_by(fingerprint: str) -> tuple[str, ...]:
+    """The ids of the classifiers that rely on a key, shipped or the user's own.
+
+    Raises:
+        FileRefused: if a manifest is missing or malformed.
+    """
+    return keys_in_use().get(fingerprint, ())
+
+
+def commit(key: keys.Key, model_id: str | None = None, note: str = "") -> tuple[str, keys.Opening]:
+    """A commitment to a key, and if wanted to a classifier that relies on it, with the SHA-256 of its weights.
+
+    Raises:
+        ValueError: on an unknown classifier, one that does not rely on the key, or a note that is too long.
+    """
+    if model_id is None:
+        return keys.commit(key, note=note)
+    entry = card(model_id)
+    if key.fingerprint not in entry.keys:
+        raise ValueError(f"{model_id} does not rely on the key {key.fingerprint}")
+    return keys.commit(key, model=entry.id, weights=entry.sha256, note=note)
+
+
+def used_twice(ids: tuple[str, ...]) -> str:
+    """What is wrong with a key on which several classifiers rely; "" if no more than one does."""
+    if len(ids) < 2:
+        return ""
+    return (
+        f"{len(ids)} classifiers rely on this one key: what an attacker learns of it on one holds for all, and a leak "
+        "opens all of them; give each a key of its own"
+    )
 
 
 def _check_keys(entry: ModelCard, given: tuple[keys.Key, ...]) -> None:
@@ -181,7 +251,7 @@ def _check_keys(entry: ModelCard, given: tuple[keys.Key, ...]) -> None:
 
 def user_key_path(fingerprint: str) -> Path:
     """Where the user's key with this fingerprint is kept."""
-    return places.home() / "keys" / f"{fingerprint}.json"
+    return keys.in_users_folder(fingerprint)
 
 
 def save(entry: ModelCard, network: nn.Module, folder: str | Path, *, float16: bool = False) -> ModelCard:
