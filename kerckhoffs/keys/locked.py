@@ -13,6 +13,7 @@ for is bounded before it is done: a hostile file costs no more memory than MOST_
 
 import json
 import os
+import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Any
@@ -136,8 +137,10 @@ def read(text: bytes) -> Sealed:
     if found["cipher"] != CIPHER or found["public"] is not False:
         raise ValueError(f"it is not locked with {CIPHER}")
     length, bits = found["length"], found["secret_bits"]
-    if type(length) is not int or type(bits) not in (int, type(None)) or not isinstance(found["fingerprint"], str):
-        raise ValueError("its fingerprint, length or secret_bits are malformed")
+    if type(length) is not int or type(bits) not in (int, type(None)):
+        raise ValueError("its length or its secret_bits is no number")
+    if not isinstance(found["fingerprint"], str) or not re.fullmatch("[0-9a-f]{32}", found["fingerprint"]):
+        raise ValueError("its fingerprint is not 32 hexadecimal digits")
     measures.check_length(length)
     measures.check_secret_bits(bits)
     cost = Cost(kdf["n"], kdf["r"], kdf["p"])

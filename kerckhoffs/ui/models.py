@@ -202,6 +202,11 @@ def _loaded(model_id: str, sha256: str) -> DefendedClassifier:
     return loaded if isinstance(loaded, DefendedClassifier) else DefendedClassifier(loaded).eval()
 
 
+def forget() -> None:
+    """Let go of all models, and so of keys that they were loaded with; what is at work keeps its own until its end."""
+    _loaded.clear()
+
+
 @st.cache_resource(max_entries=len(data.DATASETS), show_spinner=False)
 def samples(dataset: str) -> tuple[Tensor, Tensor]:
     """The bundled samples, read once for all sessions, who must not write into them."""
