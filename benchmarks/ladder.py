@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from kerckhoffs import data, keys, zoo
+from kerckhoffs import keys, zoo
 from kerckhoffs.data import DATASETS
 from kerckhoffs.defences import DEFENCES
 from kerckhoffs.zoo import train
@@ -41,25 +41,16 @@ def make(kind: str, dataset: str, network: str, number: int, folder: Path) -> No
     for key, path in zip(secrets, paths, strict=True):
         if not path.exists():
             key.save(path, public=True)
-    images, labels = data.load(dataset)
-    card = zoo.ModelCard(
-        id=id_,
-        dataset=dataset,
-        network=network,
-        defence=defence,
-        options={},
-        keys=tuple(key.fingerprint for key in secrets),
-        key_files=tuple(path.name for path in paths),
-        file=f"{id_}.safetensors",
-        sha256="",
-        validation_error=train.error_rate(fitted.model, *data.load(dataset, "validation")),
-        test_error=train.error_rate(fitted.model, images, labels),
-        test_samples=len(labels),
+    card = train.add(
+        fitted,
+        id_,
+        (dataset, network, defence),
+        folder,
+        recipe=recipe,
+        keys=secrets,
+        key_files=[path.name for path in paths],
         command=f"python -m benchmarks.ladder {dataset}-{network} --models {folder.name}",
-        training=dataclasses.asdict(recipe) | {"best_epoch": fitted.epoch + 1, "seconds": round(fitted.seconds)},
-        versions=zoo.versions(),
     )
-    zoo.save(card, fitted.model.network, folder)
     shutil.rmtree(folder / f"{id_}.begun", ignore_errors=True)
     print(f"{id_}: test error {100 * card.test_error:.1f} %, {fitted.seconds:.0f} s", flush=True)
 

@@ -6,13 +6,9 @@ queries and seconds, is counted here, at the other end. tests/attackers/test_sec
 its memory, its messages and its files.
 """
 
-import os
-import signal
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -20,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kerckhoffs import zoo
+from kerckhoffs import child, zoo
 from kerckhoffs.attackers import kept
 from kerckhoffs.attackers.base import Answers, Part, Target
 from kerckhoffs.attackers.kept import Cost
@@ -86,9 +82,6 @@ def _make(
     assert begun.folder is not None
     before = begun.read("cost")
     cost = Cost(**before[1]) if before else Cost()
-    context = get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, part, folder, begun.folder), daemon=True)
     oracle = _Answering(target, folder)
     share, words = 0.0, "starting"
     started = time.monotonic()
@@ -96,35 +89,27 @@ def _make(
     def spent() -> Cost:
         return cost + Cost(time.monotonic() - started, oracle.queries)
 
-    process.start()
-    theirs.close()
     try:
-        while True:
-            if ours.poll(POLL_SECONDS):
-                try:
-                    kind, said = ours.recv()
-                except EOFError:
-                    raise RuntimeError(
-                        f"the process that makes the {part.label} died, perhaps for want of memory"
-                    ) from None
-                if kind == "ask":
-                    ours.send(oracle.answer(*said))
-                elif kind == "tell":
-                    share, words = said
-                elif kind == "made":
-                    kept.keep(part, {name: torch.from_numpy(value) for name, value in said.items()}, spent())
-                    begun.remove()
-                    return True
-                else:
-                    raise FileRefused(said) if kind == "file" else ValueError(said)
-            if on_progress and on_progress(Progress(number, count, share, words, time.monotonic() - started, spent())):
-                return False
+        with child.Child(_work, part, folder, begun.folder, name=part.label) as process:
+            while True:
+                if message := process.hear(POLL_SECONDS):
+                    kind, said = message
+                    if kind == "ask":
+                        process.say(oracle.answer(*said))
+                    elif kind == "tell":
+                        share, words = said
+                    elif kind == "made":
+                        kept.keep(part, {name: torch.from_numpy(value) for name, value in said.items()}, spent())
+                        begun.remove()
+                        return True
+                    else:
+                        raise FileRefused(said) if kind == "file" else ValueError(said)
+                now = Progress(number, count, share, words, time.monotonic() - started, spent())
+                if on_progress and on_progress(now):
+                    return False
     finally:
         if begun.folder.exists():
             begun.write("cost", {}, vars(spent()))
-        process.kill()
-        process.join()
-        ours.close()
 
 
 class _Answering:
@@ -148,8 +133,7 @@ class _Answering:
 
 def _work(connection: Connection, part: Part, folder: Path | None, begun: Path) -> None:
     """The attacker's process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    child.begin()
     try:
         made = part.make(_Workshop(connection, folder, begun))
         connection.send(("made", {name: value.contiguous().numpy() for name, value in made.items()}))
@@ -157,13 +141,6 @@ def _work(connection: Connection, part: Part, folder: Path | None, begun: Path) 
         connection.send(("file", str(error)))
     except ValueError as error:
         connection.send(("value", str(error)))
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
 
 
 class _Workshop:

@@ -51,6 +51,14 @@ def train_command(
     ] = None,
     temperature: Annotated[float | None, typer.Option(help="Distillation: what logits are divided by.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of weights, order and augmentation.")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A plain training in a minute, for some tenths of a point of error.")
+    ] = False,
+    name: Annotated[str, typer.Option(help="Of one among several of its kind: the model is <model>-<name>.")] = "",
+    start: Annotated[
+        str,
+        typer.Option(help="A model of the same network whose weights it starts from, as after a new key."),
+    ] = "",
     float16: Annotated[
         bool, typer.Option("--float16", help="Round the weights to float16: half the file. Errors are measured after.")
     ] = False,
@@ -64,6 +72,9 @@ def train_command(
     set is read from the folder KERCKHOFFS_DATA, or downloaded.
     """
     dataset, network, defence = zoo.parse(model)
+    if quick and DEFENCES[defence].training != "clean":
+        raise ValueError(f"--quick is for plain trainings, and that of {defence} is {DEFENCES[defence].training}")
+    id_ = f"{model}-{name}" if name else model
     given = dict(
         epochs=epochs,
         batch_size=batch_size,
@@ -80,21 +91,23 @@ def train_command(
         seed=seed,
     )
     given = {name: value for name, value in given.items() if value is not None}
-    recipe = dataclasses.replace(train.recipe_for(dataset, network, defence), **given)  # type: ignore[arg-type]
+    usual = train.recipe_for(dataset, network, defence)
+    recipe = dataclasses.replace(train.quick(usual) if quick else usual, **given)  # type: ignore[arg-type]
     train.check_recipe(recipe, DEFENCES[defence].training)
     folder = out or zoo.own_folder()
     lengths = DEFENCES[defence].key_lengths(data.DATASETS[dataset].shape)
     if not lengths and (key or publish_key):
         raise ValueError(f"{model} is a {DEFENCES[defence].name} classifier and takes no key")
     zoo.check_folder(folder)  # before the work, not after it
-    public = [folder / f"{model}.key{number or ''}.json" for number in range(len(lengths))] if publish_key else []
-    begun = _checkpoint(model, recipe, [folder.absolute(), *(each.absolute() for each in key or []), publish_key])
+    public = [folder / f"{id_}.key{number or ''}.json" for number in range(len(lengths))] if publish_key else []
+    begun = _checkpoint(id_, recipe, [folder.absolute(), *(each.absolute() for each in key or []), publish_key, start])
     if fresh:
         begun.remove()
+    weights = dict(zoo.load_network(start).state_dict()) if start else None
     secrets = _training_keys(lengths, key or [], public, begun)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
-        task = bar.add_task(model, total=None)
+        task = bar.add_task(id_, total=None)
 
         shown = None
 
@@ -112,7 +125,14 @@ def train_command(
             _keep(secrets, public)
             _begin(begun, secrets)
             fitted = train.fit(
-                dataset, network, defence, keys=secrets, recipe=recipe, on_step=show, checkpoint=begun.folder
+                dataset,
+                network,
+                defence,
+                keys=secrets,
+                recipe=recipe,
+                start=weights,
+                on_step=show,
+                checkpoint=begun.folder,
             )
         except KeyboardInterrupt:
             bar.stop()
@@ -122,35 +142,21 @@ def train_command(
             )
             return 130
 
-    if float16:
-        fitted.model.network.half().float()
-    images, labels = data.load(dataset)
     options = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if name != "flip"]
     options += [] if flip is None else ["--flip" if flip else "--no-flip"]
+    options += ["--quick"] * quick + [f"--name={name}"] * bool(name) + [f"--start={start}"] * bool(start)
     options += [f"--out={out}"] * (out is not None) + ["--publish-key"] * publish_key + ["--float16"] * float16
-    card = zoo.save(
-        zoo.ModelCard(
-            id=model,
-            dataset=dataset,
-            network=network,
-            defence=defence,
-            options={},
-            keys=tuple(secret.fingerprint for secret in secrets),
-            key_files=tuple(path.name for path in public),
-            file=f"{model}.safetensors",
-            sha256="",
-            validation_error=train.error_rate(fitted.model, *data.load(dataset, "validation")),
-            test_error=train.error_rate(fitted.model, images, labels),
-            test_samples=len(labels),
-            command=shlex.join(["python", "-m", "kerckhoffs", "train", model, *options]),
-            training=dataclasses.asdict(recipe)
-            | {"best_epoch": fitted.epoch + 1, "seconds": round(fitted.seconds), "stopped": fitted.stopped}
-            | ({} if fitted.attacked_error is None else {"attacked_validation_error": fitted.attacked_error})
-            | ({"pool": [each.seed for each in pool.recipes(recipe)]} if _pooled(defence) else {}),
-            versions=zoo.versions(),
-        ),
-        fitted.model.network,
+    pooled = {"pool": [each.seed for each in pool.recipes(recipe)]} if _pooled(defence) else {}
+    card = train.add(
+        fitted,
+        id_,
+        (dataset, network, defence),
         folder,
+        recipe=recipe,
+        keys=secrets,
+        key_files=[path.name for path in public],
+        command=shlex.join(["python", "-m", "kerckhoffs", "train", model, *options]),
+        said=pooled | ({"quick": True} if quick else {}) | ({"start": start} if start else {}),
         float16=float16,
     )
     if not fitted.stopped:

@@ -1,17 +1,21 @@
-"""What attackers make, while it is made: in the background, for all sessions of this process.
+"""What is made in the background, for all sessions of this process: attackers' models, and the user's own.
 
-attackers.make works in a process of its own. Here a thread waits for it and keeps what it tells, so that a page may be
+The work is done in a process of its own. Here a thread waits for it and keeps what it tells, so that a page may be
 left, closed or loaded anew meanwhile, and two that want the same watch one. A thread never calls Streamlit. What is
 stopped is kept as far as it is, and is taken up again where it was.
 """
 
 import logging
 import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Generic, TypeVar
 
 import streamlit as st
 
 from kerckhoffs import attackers
 from kerckhoffs.attackers import Progress
+from kerckhoffs.zoo.train import Curve
 
 AT_ONCE = 1  # one keeps the processor busy
 WAITING = 4  # in all, at work and waiting; more are refused
@@ -19,29 +23,41 @@ KEPT = 24  # that have ended, so that a page can say how
 LOOK_SECONDS = 0.2  # of one that waits for its turn, whether it was stopped meanwhile
 
 
-class Making:
-    """One model that is made. All of it may be read from any thread.
+P = TypeVar("P")
+Told = Callable[[P], str]
+"""Given to the work: takes its progress, and says how it is to end, "" for not yet."""
+
+
+class Making(Generic[P]):
+    """One thing that is made. All of it may be read from any thread.
 
     Args:
-        model_id: as attackers.read takes it.
+        name: of what is made.
+        work: makes it, telling how far it is.
     """
 
-    def __init__(self, model_id: str) -> None:
-        self.model_id = model_id
-        self.progress: Progress | None = None
+    def __init__(self, name: str, work: Callable[[Told[P]], object]) -> None:
+        self.name = name
+        self._work = work
+        self._how = ""
+        self.progress: P | None = None
         """The newest; None while it waits for its turn."""
         self.error = ""
         """Why it broke off, in a sentence that may quote foreign text."""
-        self._stop, self._ended = threading.Event(), threading.Event()
+        self._ended = threading.Event()
 
-    def stop(self) -> None:
-        """Ask it to end; what is made so far is kept."""
-        self._stop.set()
+    def stop(self, how: str = "stop") -> None:
+        """Ask it to end; what is made so far is kept.
+
+        Args:
+            how: a word of the work's, where there are several ways to end it.
+        """
+        self._how = how
 
     @property
     def stopped(self) -> bool:
         """Whether it was asked to end."""
-        return self._stop.is_set()
+        return bool(self._how)
 
     @property
     def done(self) -> bool:
@@ -59,58 +75,87 @@ class Making:
                 if self.stopped:
                     return
             try:
-                attackers.make(self.model_id, on_progress=self._told)
+                self._work(self._told)
             finally:
                 turns.release()
         except (ValueError, RuntimeError) as error:
             self.error = str(error)
         except Exception as error:
             self.error = f"the making broke off: {type(error).__name__}"
-            logging.getLogger(__name__).exception("the making of %s broke off", self.model_id)
+            logging.getLogger(__name__).exception("the making of %s broke off", self.name)
         finally:
             self._ended.set()
 
-    def _told(self, progress: Progress) -> bool:
+    def _told(self, progress: P) -> str:
         self.progress = progress
-        return self.stopped
+        return self._how
 
 
-class Makings:
-    """All that are made, and the last that were."""
+class Makings(Generic[P]):
+    """All of a kind that are made, and the last that were.
 
-    def __init__(self) -> None:
-        self._turns = threading.Semaphore(AT_ONCE)
-        self._all: dict[str, Making] = {}  # the oldest first
+    Args:
+        turns: as many are at work as it lets in; others wait.
+    """
+
+    def __init__(self, turns: threading.Semaphore) -> None:
+        self._turns = turns
+        self._all: dict[str, Making[P]] = {}  # the oldest first
         self._lock = threading.Lock()
 
-    def of(self, model_id: str) -> Making | None:
-        """The one of this model, at work or ended; None if there was none here."""
+    def of(self, name: str) -> Making[P] | None:
+        """The one of this name, at work or ended; None if there was none here."""
         with self._lock:
-            return self._all.get(model_id)
+            return self._all.get(name)
 
-    def begin(self, model_id: str) -> Making:
+    def going(self) -> list[Making[P]]:
+        """Those that have not ended, the oldest first."""
+        with self._lock:
+            return [each for each in self._all.values() if not each.done]
+
+    def begin(self, name: str, work: Callable[[Told[P]], object]) -> Making[P]:
         """Begin it, or go on with it; who comes second gets the one that is at work.
 
         Raises:
             ValueError: if too many are at work and waiting.
         """
         with self._lock:
-            known = self._all.get(model_id)
+            known = self._all.get(name)
             if known is not None and not known.done and not known.stopped:
                 return known
             going = [each for each in self._all.values() if not each.done]
             if len(going) >= WAITING:
                 raise ValueError(f"{len(going)} models are being made or waiting already; try again later")
             ended = [name for name, each in self._all.items() if each.done]
-            for name in {model_id} & set(self._all) or ended[: max(len(ended) - KEPT + 1, 0)]:
-                del self._all[name]
-            making = self._all[model_id] = Making(model_id)
+            for old in {name} & set(self._all) or ended[: max(len(ended) - KEPT + 1, 0)]:
+                del self._all[old]
+            making = self._all[name] = Making(name, work)
             # A daemon: nobody has to wait for it who ends the app.
             threading.Thread(target=making.run, args=(self._turns,), name="making", daemon=True).start()
             return making
 
 
 @st.cache_resource(show_spinner=False)
-def makings() -> Makings:
-    """Those of this process."""
-    return Makings()
+def _turns() -> threading.Semaphore:
+    return threading.Semaphore(AT_ONCE)
+
+
+@st.cache_resource(show_spinner=False)
+def makings() -> Makings[Progress]:
+    """What attackers make in this process, by the ids of the models to craft on."""
+    return Makings(_turns())
+
+
+def make(model_id: str) -> Making[Progress]:
+    """Make what an attacker crafts on, or go on with it.
+
+    Raises:
+        ValueError: if too many are at work and waiting.
+    """
+    return makings().begin(model_id, partial(attackers.make, model_id, None))
+
+
+@st.cache_resource(show_spinner=False)
+def trainings() -> Makings[Curve]:
+    """The user's own classifiers that are trained in this process, by the names of their orders' folders."""
+    return Makings(_turns())

@@ -12,7 +12,7 @@ from kerckhoffs.checks import FileRefused
 from kerckhoffs.defences import DefendedClassifier
 from kerckhoffs.keys import Key
 from kerckhoffs.zoo import networks, train
-from kerckhoffs.zoo.train import RECIPES
+from kerckhoffs.zoo.train import RECIPES, judging
 from tests import training
 from tests.commands import assert_silent_about, files, mode, only_key
 from tests.leaks import traces
@@ -231,7 +231,7 @@ def test_a_classical_model_has_no_key(kerckhoffs_home):
 def test_options_that_are_left_out_come_from_the_recipe_of_the_model(model, monkeypatch):
     asked = {}
 
-    def remember(dataset, network, defence, *, keys, recipe, on_step, checkpoint):
+    def remember(dataset, network, defence, *, keys, recipe, **_):
         asked.update(model=(dataset, network, defence), keys=len(keys), recipe=recipe)
         raise KeyboardInterrupt
 
@@ -404,7 +404,7 @@ def test_a_model_in_float16_is_half_the_file_and_is_loaded_as_float32(tmp_path):
 @pytest.mark.usefixtures("quarters")
 def test_the_errors_of_a_model_in_float16_are_those_after_rounding(monkeypatch):
     judged = []
-    monkeypatch.setattr(train, "error_rate", lambda model, *_: judged.append(training.weights(model)) or 0.25)
+    monkeypatch.setattr(judging, "error_rate", lambda model, *_: judged.append(training.weights(model)) or 0.25)
     assert cli.main([*SMALL, "--float16"]) == 0
     assert len(judged) == 2
     assert all(torch.equal(each, each.half().float()) for each in judged)

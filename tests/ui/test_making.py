@@ -1,6 +1,7 @@
 """What is made in the background: one at a time, watched by all who want it, stopped, taken up again."""
 
 import threading
+from functools import partial
 
 import pytest
 
@@ -29,6 +30,10 @@ class Stub:
         return True
 
 
+def begin(all_of_them, name):
+    return all_of_them.begin(name, partial(attackers.make, name, None))
+
+
 @pytest.fixture
 def make(monkeypatch):
     stub = Stub()
@@ -38,9 +43,9 @@ def make(monkeypatch):
 
 
 def test_it_is_made_and_its_progress_told(make):
-    all_of_them = Makings()
+    all_of_them = Makings(threading.Semaphore(1))
     assert all_of_them.of("a") is None
-    making = all_of_them.begin("a")
+    making = begin(all_of_them, "a")
     assert make.at_work.acquire(timeout=LIMIT)
     make.release.set()
     assert making.wait(LIMIT)
@@ -50,18 +55,18 @@ def test_it_is_made_and_its_progress_told(make):
 
 
 def test_who_comes_second_watches_the_same(make):
-    all_of_them = Makings()
-    first = all_of_them.begin("a")
+    all_of_them = Makings(threading.Semaphore(1))
+    first = begin(all_of_them, "a")
     assert make.at_work.acquire(timeout=LIMIT)
-    assert all_of_them.begin("a") is first
+    assert begin(all_of_them, "a") is first
     make.release.set()
     assert first.wait(LIMIT)
     assert make.begun == ["a"]
 
 
 def test_one_is_made_at_a_time_and_one_that_waits_can_be_stopped(make):
-    all_of_them = Makings()
-    first, second = all_of_them.begin("a"), all_of_them.begin("b")
+    all_of_them = Makings(threading.Semaphore(1))
+    first, second = begin(all_of_them, "a"), begin(all_of_them, "b")
     assert make.at_work.acquire(timeout=LIMIT)
     working, waiting = (first, second) if make.begun == ["a"] else (second, first)
     assert said(waiting) == (0.0, "Waiting for its turn")
@@ -74,14 +79,14 @@ def test_one_is_made_at_a_time_and_one_that_waits_can_be_stopped(make):
 
 
 def test_what_is_stopped_ends_and_is_taken_up_again(make):
-    all_of_them = Makings()
-    first = all_of_them.begin("a")
+    all_of_them = Makings(threading.Semaphore(1))
+    first = begin(all_of_them, "a")
     assert make.at_work.acquire(timeout=LIMIT)
     first.stop()
     assert first.wait(LIMIT)
     assert first.stopped
     assert not first.error
-    second = all_of_them.begin("a")
+    second = begin(all_of_them, "a")
     assert second is not first
     make.release.set()
     assert second.wait(LIMIT)
@@ -89,7 +94,7 @@ def test_what_is_stopped_ends_and_is_taken_up_again(make):
 
 
 def test_more_than_a_few_are_refused(make):
-    all_of_them = Makings()
+    all_of_them = Makings(threading.Semaphore(1))
     begun = [all_of_them.begin(str(number)) for number in range(WAITING)]
     with pytest.raises(ValueError, match="try again later"):
         all_of_them.begin("one more")
@@ -111,15 +116,15 @@ def test_what_breaks_off_says_why_and_lets_the_next_one_in(monkeypatch, error, s
         raise error
 
     monkeypatch.setattr(attackers, "make", broken)
-    all_of_them = Makings()
+    all_of_them = Makings(threading.Semaphore(1))
     for name in ("a", "b"):
-        making = all_of_them.begin(name)
+        making = begin(all_of_them, name)
         assert making.wait(LIMIT)
         assert making.error == said_of_it
 
 
 def test_how_far_it_is_is_said_with_what_it_has_cost(make):
-    making = Makings().begin("a")
+    making = Makings(threading.Semaphore(1)).begin("a")
     assert make.at_work.acquire(timeout=LIMIT)
     make.release.set()
     assert making.wait(LIMIT)

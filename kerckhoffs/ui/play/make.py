@@ -5,6 +5,7 @@ import streamlit as st
 from kerckhoffs.attackers import ATTACKERS, Progress
 from kerckhoffs.ui import foreign, models
 from kerckhoffs.ui.making import Making, makings
+from kerckhoffs.ui.making import make as begin
 from kerckhoffs.ui.page import sentences
 from kerckhoffs.ui.parts.scheme import instead
 from kerckhoffs.ui.play.experiment import Experiment
@@ -37,7 +38,7 @@ def _draw(experiment: Experiment) -> None:
         if making is None or making.done:
             label = "Go on" if again else "Make it"
             if button.button(label, type="primary", icon=":material/build:", width="stretch", key="make_begin"):
-                making = makings().begin(experiment.crafted_on)
+                making = begin(experiment.crafted_on)
         if making is not None and not making.done:
             if button.button("Stop", icon=":material/stop:", width="stretch", key="make_stop"):
                 making.stop()
@@ -50,7 +51,7 @@ def _draw(experiment: Experiment) -> None:
         st.caption(f"{'It was begun before, and goes on where it was.' if again else takes} {STAYS}")
 
 
-def said(making: Making) -> tuple[float, str]:
+def said(making: Making[Progress]) -> tuple[float, str]:
     """How far it is, as a share of the whole and in words."""
     progress = making.progress
     if making.stopped:
