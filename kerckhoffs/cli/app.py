@@ -6,10 +6,12 @@ function and prints. To add one, write its file and its line here.
 
 import io
 import sys
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
+from kerckhoffs import keys
 from kerckhoffs.cli.attackers import attackers_app
 from kerckhoffs.cli.bench import bench_command
 from kerckhoffs.cli.defences import defences_command
@@ -28,8 +30,15 @@ app = typer.Typer(
 
 
 @app.callback()
-def options(context: typer.Context, passphrase_file: PassphraseFile = None) -> None:
+def options(
+    context: typer.Context,
+    passphrase_file: PassphraseFile = None,
+    handed_keys: Annotated[bool, typer.Option("--handed-keys", hidden=True)] = False,
+) -> None:
     """Classifiers defended by a secret key, the attacks on them, and their honest evaluation."""
+    if handed_keys:  # by the app, to a process that works for it
+        for line in sys.stdin.buffer:
+            keys.hold(keys.Key.read(line, "standard input"))
     context.with_resource(asking(passphrase_file))
 
 

@@ -23,13 +23,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from kerckhoffs import attackers, zoo
+from kerckhoffs import attackers, keys, zoo
 from kerckhoffs.checks import FileRefused, check_choice
 from kerckhoffs.evaluation import costs, examples
 from kerckhoffs.evaluation.examples import Samples
 from kerckhoffs.evaluation.experiments import Block, Experiment
 from kerckhoffs.evaluation.runs import Run
-from kerckhoffs.keys import Key, hold
+from kerckhoffs.keys import Key
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,8 +168,19 @@ def locked_keys(run: Run) -> tuple[Key, ...]:
     Raises:
         FileRefused: if one is not held and nobody can be asked.
     """
+    return tuple(key for entry in _defended(run) for key in zoo.locked_keys(entry))
+
+
+def held_keys(run: Run) -> tuple[Key, ...]:
+    """Those keys of a run's private models that are held in memory: for a process of its own, over its pipe."""
+    found = (keys.held(name) for entry in _defended(run) if entry.private for name in entry.keys)
+    return tuple(key for key in found if key)
+
+
+def _defended(run: Run) -> list[zoo.ModelCard]:
+    """The cards of all classifiers of a run, also of those that somebody made a model against."""
     targets = dict.fromkeys(name.rpartition(attackers.AGAINST)[2] for name in run.models)
-    return tuple(key for name in targets for key in zoo.locked_keys(zoo.card(name, run.model_folder)))
+    return [zoo.card(name, run.model_folder) for name in targets]
 
 
 class _Clock:
@@ -218,7 +229,7 @@ def _begin(task: Task, stop: Event, locked: tuple[Key, ...]) -> None:
 
     threading.Thread(target=end_with_parent, daemon=True).start()
     for key in locked:
-        hold(key)
+        keys.hold(key)
     _worker, _stop = Worker(task), stop
 
 

@@ -71,7 +71,7 @@ class Opening:
         Raises:
             FileRefused: if the file is missing, readable by others or malformed.
         """
-        text = files.read(Path(path))
+        text = files.read(Path(path), what="opening")
         try:
             record = _read(text, OPENING)
             return cls(_nonce(record), str(record["fingerprint"]), **{name: record[name] for name in TEXTS})
@@ -143,7 +143,7 @@ class Reveal:
         Raises:
             FileRefused: if it is missing or malformed.
         """
-        return cls.read(files.read_any(Path(path))[0], path)
+        return cls.read(files.read_any(Path(path), "reveal")[0], path)
 
 
 def commit(key: Key, *, model: str = "", weights: str = "", note: str = "") -> tuple[str, Opening]:

@@ -18,7 +18,9 @@ from typing import Literal
 import streamlit as st
 
 from kerckhoffs import places
+from kerckhoffs.checks import FileRefused
 from kerckhoffs.evaluation import costs, kept
+from kerckhoffs.evaluation.engines import held_keys
 from kerckhoffs.evaluation.experiments import Block
 from kerckhoffs.evaluation.runs import Run
 from kerckhoffs.plots.runs import attack_words
@@ -61,9 +63,14 @@ class Status:
         return self.state in ("waiting", "running", "stopping", "elsewhere")
 
 
-def command(folder: Path) -> list[str]:
-    """What works on a run."""
-    return [sys.executable, "-m", "kerckhoffs", "evaluate", "--resume", str(folder), "--workers", "1"]
+def command(folder: Path, *, keys: bool = False) -> list[str]:
+    """What works on a run.
+
+    Args:
+        keys: it is handed keys over its standard input.
+    """
+    handed = ["--handed-keys"] if keys else []
+    return [sys.executable, "-m", "kerckhoffs", *handed, "evaluate", "--resume", str(folder), "--workers", "1"]
 
 
 class Attempt:
@@ -77,7 +84,7 @@ class Attempt:
         self.first: tuple[float, float] | None = None  # when the first of its blocks was seen, and the work done then
         self.stopping = False
         self.ended = threading.Event()
-        self._folder = run.folder.absolute()
+        self._run = run
         self._process: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
 
@@ -85,25 +92,28 @@ class Attempt:
         """Wait for a slot, and for the process."""
         try:
             with slots:
-                if process := self._begin():
-                    said = process.communicate()[1]
+                keys = "\n".join(key.write().decode() for key in held_keys(self._run))  # unlocked here, not there
+                if process := self._begin(keys != ""):
+                    said = process.communicate(keys or None)[1]
                     if process.returncode and not self.stopping:
                         self.error = _reason(process.returncode, said)
         except OSError as error:
             self.error = f"no process could be started: {error.strerror}"
+        except FileRefused as error:
+            self.error = str(error)
         finally:
             self.ended.set()
 
-    def _begin(self) -> subprocess.Popen[str] | None:
+    def _begin(self, keys: bool) -> subprocess.Popen[str] | None:
         paths = os.pathsep.join(filter(None, (str(places.PACKAGE.parent), os.environ.get("PYTHONPATH"))))
         with self._lock:
             if self.stopping:
                 return None
             self.began = True
             self._process = subprocess.Popen(
-                command(self._folder),
+                command(self._run.folder.absolute(), keys=keys),
                 env=os.environ | {"PYTHONPATH": paths, "PYTHONIOENCODING": "utf-8"},
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if keys else subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 text=True,
