@@ -53,7 +53,7 @@ def restore() -> None:
             let_go(file)
     if not state[_READ][1]:
         return
-    with st.form("keylab_restore", border=False):
+    with st.form("keylab_restore", clear_on_submit=True, border=False):
         passphrase("keylab_backup_passphrase")
         st.form_submit_button("Restore", icon=":material/restore:", on_click=_restore)
 

@@ -83,7 +83,7 @@ def unlock(found: Sequence[KeyFile]) -> None:
         st.caption("None of your keys is locked with a passphrase.")
         return
     if closed:
-        with st.form("keylab_unlock", border=False):
+        with st.form("keylab_unlock", clear_on_submit=True, border=False):
             st.selectbox("Locked key", list(closed), key="keylab_locked")
             passphrase("keylab_passphrase")
             st.form_submit_button("Unlock", icon=":material/key:", on_click=_unlock, args=(closed,))

@@ -1,4 +1,4 @@
-"""What an action came to, said once at the top when the page is drawn after it."""
+"""What an action came to, said at the top until the next one: a browser may draw the page twice after a click."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ def refusals() -> Iterator[None]:
 
 def say() -> None:
     """Show what was kept."""
-    refused, done = st.session_state.pop(_SAID, ("", ""))
+    refused, done = st.session_state.get(_SAID, ("", ""))
     if refused:
         st.error(foreign.sentence(refused), icon=":material/error:")
     if done:
