@@ -39,14 +39,12 @@ class Effective:
 
     Args:
         bits: its effective entropy.
-        of: bits of the transform's key at large.
         black: places that are 0 in every image.
         places: of an image.
         images: how many.
     """
 
     bits: float
-    of: float
     black: int
     places: int
     images: int
@@ -69,14 +67,13 @@ def effective(transform: str, images: Tensor, key: Key | None = None) -> Effecti
     check_choice(transform, TRANSFORMS, "transform")
     check_images(images)
     shape: Shape = (images.shape[1], images.shape[2], images.shape[3])
-    at_large = TRANSFORMS[transform].entropy_bits(shape)
     bits = _bits(transform, images, shape)
     if bits is None:
         return None
     if key is not None and key.secret_bits is not None:
-        at_large, bits = min(at_large, key.secret_bits), min(bits, float(key.secret_bits))
+        bits = min(bits, float(key.secret_bits))
     black = int((images.flatten(1).amax(0) == 0).sum())
-    return Effective(bits, at_large, black, math.prod(shape), len(images))
+    return Effective(bits, black, math.prod(shape), len(images))
 
 
 def _bits(transform: str, images: Tensor, shape: Shape) -> float | None:

@@ -75,6 +75,8 @@ def swapped(
 def swap(key: Key, pairs: int, draw: np.random.Generator) -> Key:
     """A key of which the values of so many disjoint pairs, drawn at random, have changed places.
 
+    Where each channel has an order of its own, values that change channels move others too.
+
     Raises:
         ValueError: unless the key has so many pairs.
     """

@@ -117,8 +117,10 @@ def _cell(line: Mapping[Any, Any]) -> str:
     value, unit = float(line["value"]), str(line["unit"])
     if unit == "share":
         return _share(line)
-    if unit.startswith("log10"):
-        return f"10^{value:.1f}{unit.removeprefix('log10')}"
+    if unit == "log10 years":
+        return time_words(value)
+    if unit == "log10":
+        return f"10^{value:.1f}"
     figures = f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
     return f"{figures} {unit}" + ("" if math.isnan(line["low"]) else f" ({line['low']:,.0f} to {line['high']:,.0f})")
 
@@ -222,7 +224,10 @@ def _leak(lines: pd.DataFrame) -> str:
     found = curve(lines, "leak")
     enough = found[found["value"] <= _half(lines)].iloc[0]
     if enough["x"] == 0:
-        return f"Who knows nothing of the key and guesses all of it errs on {_share(enough)}: a leak gives little more."
+        return (
+            f"Who knows nothing of the key and guesses all of it errs on {_share(enough)} already, which is nearer to "
+            "the right key's error than to guessing."
+        )
     before = found[found["x"] < enough["x"]].iloc[-1]
     return (
         f"Who knows {percents(before['x'])} of the key and guesses the rest errs on {_share(before)}, with "

@@ -8,6 +8,7 @@ Streamlit.
 import logging
 import threading
 from collections.abc import Hashable
+from itertools import groupby
 
 import streamlit as st
 import torch
@@ -40,7 +41,7 @@ class Testing:
     def __init__(self, card: ModelCard, samples: int) -> None:
         self.card, self.samples = card, samples
         self.lines: tuple[Line, ...] = ()
-        """What was found so far."""
+        """What was found so far, by tests that are done."""
         self.drawn, self.total = 0, 0
         self.error = ""
         """Why it broke off, in a sentence that may quote foreign text."""
@@ -108,8 +109,9 @@ class Testing:
         images, labels = data.load(card.dataset, indices=range(self.samples))
         prices = [price(name, images, labels) for name in (card.id, twin_of(card, cards)) if name]
         self._look()
-        for line in examine(subject, images, labels, others=others, prices=prices, on_draw=self._count):
-            self.lines += (line,)
+        lines = examine(subject, images, labels, others=others, prices=prices, on_draw=self._count)
+        for _, whole in groupby(lines, key=lambda line: line.test):
+            self.lines += tuple(whole)
 
     def _count(self) -> None:
         self.drawn += 1
