@@ -37,7 +37,7 @@ class Child:
             return None
         try:
             return self._ours.recv()
-        except EOFError:
+        except (EOFError, ConnectionResetError):
             raise RuntimeError(f"the process that makes the {self._name} died, perhaps for want of memory") from None
 
     def say(self, message: Any) -> None:

@@ -39,7 +39,8 @@ CARRIED: tuple[tuple[str, dict[str, Any]], ...] = (("fgsm", ALL), ("mi_fgsm", AL
 steps follow that model more closely and carry over no better: in the first ladder that was climbed (results/ladder) PGD
 beat both in 1 of 30 such cases, by a point, and cost four times as much as they together."""
 GRADIENTS = (*CARRIED, ("pgd", ALL))
-"""By gradients of what is attacked, or of what comes close to it: forty steps from a random start, too."""
+"""By gradients of what is attacked itself, or of a mean that an attack may follow: forty steps from a random start,
+too."""
 CONTROL = "control without a key"
 HIDDEN = ("epsilon", "perturb_all")  # options of an attack that a table need not repeat
 KNOWN = ("bypass", "recovery", "part-of-key", "key")
@@ -91,9 +92,9 @@ def rungs(
         Rung("own-key-alike"),
         *(Rung("own-keys", GRADIENTS, {"number": each}) for each in keys),
         *(Rung("substitute", options={"queries": each}) for each in queries),
-        Rung("bypass", GRADIENTS),
-        Rung("recovery", GRADIENTS),
-        *(Rung("part-of-key", GRADIENTS, {"share": each}) for each in shares),
+        Rung("bypass"),
+        Rung("recovery"),
+        *(Rung("part-of-key", GRADIENTS if each == 1 else CARRIED, {"share": each}) for each in shares),
         Rung("key", GRADIENTS),
     )
 

@@ -259,7 +259,12 @@ def need_view(model_id: str) -> None:
 
 def title(entry: ModelCard) -> str:
     """What a model is called in a menu, where the data set is known: "Table 2, keyed"."""
-    return made_by(entry) if isinstance(entry, MadeCard) else entry.title.partition(", ")[2]
+    return made_by(entry) if isinstance(entry, MadeCard) else entry.title.partition(", ")[2] + labelled(entry)
+
+
+def labelled(entry: ModelCard) -> str:
+    """What tells a model from others of its kind, " (a1b2c3)"; "" for the usual one."""
+    return f" ({entry.label})" * bool(entry.label)
 
 
 def made_by(entry: MadeCard) -> str:
@@ -346,13 +351,15 @@ def names(ids: tuple[str, ...], control: str | None = None) -> dict[str, str]:
     found = {}
     for name in ids:
         entry = card(name)
-        said = f"{entry.entry.name} classifier" + " of your own" * entry.own
+        said = f"{entry.entry.name} classifier" + " of your own" * entry.own + labelled(entry)
         others = [card(other) for other in ids if other not in (name, control) and not is_made(other)]
         if isinstance(entry, MadeCard):
             said = made_by(entry)
         elif name == control:
             said = "control without a key"
-        elif any((other.defence, other.own) == (entry.defence, entry.own) for other in others):
+        elif any(
+            (other.defence, other.own, other.label) == (entry.defence, entry.own, entry.label) for other in others
+        ):
             said += f", {zoo.NETWORKS[entry.network].name}"
         found[name] = said
     return found

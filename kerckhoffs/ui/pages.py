@@ -28,6 +28,7 @@ LISTED = (
     Page("how_it_works", "How it works", ":material/school:"),
     Page("batch", "Batch", ":material/grid_view:"),
     Page("ladder", "Ladder", ":material/stairs:"),
+    Page("key_lab", "Key lab", ":material/key:"),
     Page("table3", "Table 3", ":material/table_chart:"),
     Page("defences", "Defences", ":material/shield:"),
 )

@@ -70,6 +70,11 @@ class ModelCard:
         return self.id.startswith(OWN)
 
     @property
+    def label(self) -> str:
+        """What its id says beyond set, network and defence, to tell it from others of its kind; "" if nothing."""
+        return self.id.removeprefix(OWN).removeprefix(model_id(self.dataset, self.network, self.defence)).lstrip("-")
+
+    @property
     def fingerprint(self) -> str:
         """The fingerprints of its keys as one word, "no key" without any."""
         return "+".join(self.keys) or "no key"

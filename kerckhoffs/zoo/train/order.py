@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -45,7 +45,7 @@ class Curve:
         stage: what is trained now (Progress.stage).
         losses: (step, mean loss since the point before), of the network itself.
         errors: after each epoch the validation error, and the attacked one, or None where nothing is attacked.
-        seconds: of all sessions.
+        seconds: of what is trained now, in all sessions.
     """
 
     step: int = 0
@@ -56,8 +56,15 @@ class Curve:
     seconds: float = 0.0
     _since: list[float] = field(default_factory=list)
 
+    @classmethod
+    def read(cls, words: dict[str, Any]) -> "Curve":
+        """From what `asdict` made, and JSON made of that."""
+        losses = [(step, loss) for step, loss in words["losses"]]
+        return cls(**{**words, "losses": losses, "errors": [(clean, attacked) for clean, attacked in words["errors"]]})
+
     def add(self, progress: Progress) -> None:
         """Take in a step."""
+        self.seconds = self.seconds if progress.stage == self.stage else 0.0
         self.step, self.steps, self.stage = progress.step, progress.steps, progress.stage
         if progress.stage != "network":
             return
@@ -67,6 +74,11 @@ class Curve:
             self._since.clear()
         if progress.validation_error is not None and len(self.errors) < progress.epoch:
             self.errors.append((progress.validation_error, progress.attacked_error))
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Of what is trained now, at its pace; None at first."""
+        return self.seconds * (self.steps - self.step) / self.step if self.step else None
 
     def before(self, step: int) -> "Curve":
         """What of it was told up to a step."""
@@ -120,7 +132,7 @@ class Order:
     def curve(self) -> Curve:
         """How it has gone when that was kept the last time."""
         found = Checkpoint(self.folder).read("curve")
-        return Curve(**found[1]) if found else Curve()
+        return Curve.read(found[1]) if found else Curve()
 
     def note(self) -> None:
         """Write down that it is to be trained, before anything is.
@@ -215,13 +227,16 @@ def _work(connection: Connection, order: Order, keys: tuple[Key, ...]) -> None:
 def _train(connection: Connection, order: Order, keys: tuple[Key, ...]) -> bool:
     kept = Checkpoint(order.folder)
     curve, told, noted = order.curve(), 0.0, time.monotonic()
+    last = noted
 
     def on_step(progress: Progress) -> None:
-        nonlocal curve, told, noted
+        nonlocal curve, told, noted, last
         if curve.stage == progress.stage and curve.step >= progress.step:
             curve = curve.before(progress.step - 1)  # the state that it goes on from is older than the curve
         curve.add(progress)
         now = time.monotonic()
+        curve.seconds += now - last
+        last = now
         if now - noted > loop.KEEP_SECONDS:
             noted = now
             kept.write("curve", {}, dataclasses.asdict(curve))
