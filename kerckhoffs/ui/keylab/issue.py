@@ -83,13 +83,14 @@ def _make(wanted: Wanted) -> None:
             left, right = st.columns(2)
             left.selectbox("Master secret", list(secrets), key="lab_secret")
             right.text_input("What it is for", max_chars=100, key="lab_context", help="Each purpose gives another key.")
-        with st.form("lab_make_form", border=False):
+        with st.form("lab_make_form", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
             st.text_input(
                 "Passphrase (optional)",
                 type="password",
                 autocomplete="off",
                 max_chars=LONGEST,
                 key="lab_passphrase",
+                width=320,
                 help="Locks the key's file: to use the key it is asked for again after every start of the program.",
             )
             st.form_submit_button(
