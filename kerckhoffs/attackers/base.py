@@ -126,7 +126,8 @@ class Attacker:
         hidden: the PARTS of the defended classifier that are never given to this attacker.
         model: the id of a trained classifier to craft on, which is there or is not; None if it is always made.
         parts: what to make where that is not there.
-        join: from the models of these parts to the one to craft on; the only one by default.
+        besides: the ids of trained classifiers that it takes beside the parts.
+        join: from the models of the parts to the one to craft on; the only one by default.
         reads: what its attacks may read of the model that they craft on (Attack.access).
         options: its own.
         against: whether it makes sense against a defence.
@@ -142,6 +143,7 @@ class Attacker:
     hidden: tuple[str, ...]
     model: Callable[[Target, Options], str | None]
     parts: Callable[[Target, Options], tuple[Part, ...]] = lambda target, options: ()
+    besides: Callable[[Target, Options], tuple[str, ...]] = lambda target, options: ()
     join: Callable[[Sequence[nn.Module], Target, Options, Path | None], nn.Module] = _only
     reads: tuple[str, ...] = ("gradients", "scores", "labels")
     options: tuple[Option, ...] = ()

@@ -231,7 +231,9 @@ def cost(id_: str, folder: str | Path | None = None) -> Cost:
         ValueError, FileRefused: as `card` does.
     """
     if is_made(id_):
-        return kept.cost(read(id_, folder).parts)
+        crafter = read(id_, folder)
+        besides = crafter.entry.besides(crafter.target, crafter.options)
+        return sum((cost(each) for each in besides), kept.cost(crafter.parts))
     seconds = zoo.card(id_, _folder(id_, folder)).training.get("seconds", 0.0)
     return Cost(float(seconds) if isinstance(seconds, int | float) else 0.0)
 

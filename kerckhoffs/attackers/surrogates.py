@@ -41,16 +41,18 @@ def _alike(target: Target, options: Options) -> tuple[Part, ...]:
 
 
 def _several(target: Target, options: Options) -> tuple[Part, ...]:
-    first = 1 if _there(target) else 0
+    first = len(_first(target, options))
     return tuple(classifier(target, structure(target), number) for number in range(first, options["number"]))
 
 
-def _there(target: Target) -> bool:
-    return shipped(target) in zoo.models(zoo.shipped_folder())
+def _first(target: Target, options: Options) -> tuple[str, ...]:
+    """The surrogate that comes with the program, where it does."""
+    name = shipped(target)
+    return (name,) if name in zoo.models(zoo.shipped_folder()) else ()
 
 
 def _averaged(models: Sequence[nn.Module], target: Target, options: Options, folder: Path | None) -> nn.Module:
-    first = [zoo.load(trained(target, "surrogate"), folder=zoo.shipped_folder())] if _there(target) else []
+    first = [zoo.load(name, folder=zoo.shipped_folder()) for name in _first(target, options)]
     return Averaged([*first, *models], of=options["of"])
 
 
@@ -94,6 +96,7 @@ OWN_KEYS = Attacker(
     hidden=("key", "weights"),
     model=lambda target, options: None,
     parts=_several,
+    besides=_first,
     join=_averaged,
     options=(
         Option("number", int, 4, "Surrogates, each behind a key of its own.", low=2, high=MOST),

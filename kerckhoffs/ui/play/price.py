@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from kerckhoffs.attackers import Cost, Target, crafted_on
-from kerckhoffs.attackers.surrogates import shipped
+from kerckhoffs.attackers import Cost, crafted_on
 from kerckhoffs.ui import models
 from kerckhoffs.zoo import ModelCard
 
@@ -23,10 +22,7 @@ def price(attacker: str, defended: ModelCard, given: tuple[tuple[str, Any], ...]
         return FREE.get(attacker, NOTHING)
     if not models.there(name):
         return "Their model has to be made first."
-    cost = models.cost(name)
-    if attacker == "own-keys":
-        cost += _first(defended, dict(given)["number"], len(models.parts(name)))
-    return spent(cost, WORK.get(attacker, "training"))
+    return spent(models.cost(name), WORK.get(attacker, "training"))
 
 
 def spent(cost: Cost, work: str = "training") -> str:
@@ -34,12 +30,6 @@ def spent(cost: Cost, work: str = "training") -> str:
     said = [f"{span(cost.seconds)} of {work}"] if cost.seconds else []
     said += [f"{cost.queries} {'query' if cost.queries == 1 else 'queries'}"] if cost.queries else []
     return f"Cost so far: {' and '.join(said)}." if said else NOTHING
-
-
-def _first(defended: ModelCard, number: int, made: int) -> Cost:
-    """What the first of several surrogates has cost, where it came with the program and was not made here."""
-    first = shipped(Target.of(defended))
-    return models.cost(first) if made < number and first is not None else Cost()
 
 
 def span(seconds: float) -> str:
