@@ -63,14 +63,10 @@ class Status:
         return self.state in ("waiting", "running", "stopping", "elsewhere")
 
 
-def command(folder: Path, *, keys: bool = False) -> list[str]:
-    """What works on a run.
-
-    Args:
-        keys: it is handed keys over its standard input.
-    """
-    handed = ["--handed-keys"] if keys else []
-    return [sys.executable, "-m", "kerckhoffs", *handed, "evaluate", "--resume", str(folder), "--workers", "1"]
+def command(folder: Path) -> list[str]:
+    """What works on a run; over its standard input it is handed the keys that are unlocked here."""
+    work = ["evaluate", "--resume", str(folder), "--workers", "1"]
+    return [sys.executable, "-m", "kerckhoffs", "--handed-keys", *work]
 
 
 class Attempt:
@@ -92,9 +88,9 @@ class Attempt:
         """Wait for a slot, and for the process."""
         try:
             with slots:
-                keys = "\n".join(key.write().decode() for key in held_keys(self._run))  # unlocked here, not there
-                if process := self._begin(keys != ""):
-                    said = process.communicate(keys or None)[1]
+                keys = "\n".join(key.write().decode() for key in held_keys(self._run))
+                if process := self._begin():
+                    said = process.communicate(keys)[1]
                     if process.returncode and not self.stopping:
                         self.error = _reason(process.returncode, said)
         except OSError as error:
@@ -104,16 +100,16 @@ class Attempt:
         finally:
             self.ended.set()
 
-    def _begin(self, keys: bool) -> subprocess.Popen[str] | None:
+    def _begin(self) -> subprocess.Popen[str] | None:
         paths = os.pathsep.join(filter(None, (str(places.PACKAGE.parent), os.environ.get("PYTHONPATH"))))
         with self._lock:
             if self.stopping:
                 return None
             self.began = True
             self._process = subprocess.Popen(
-                command(self._run.folder.absolute(), keys=keys),
+                command(self._run.folder.absolute()),
                 env=os.environ | {"PYTHONPATH": paths, "PYTHONIOENCODING": "utf-8"},
-                stdin=subprocess.PIPE if keys else subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 text=True,
