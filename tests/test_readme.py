@@ -10,6 +10,7 @@ from kerckhoffs import zoo
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.evaluation import paper, summaries, table3
 from kerckhoffs.evaluation.examples import COLUMNS
+from kerckhoffs.evaluation.keytests import report
 from kerckhoffs.evaluation.metrics import wilson
 from tests import ROOT
 
@@ -33,6 +34,24 @@ def test_the_table_of_errors_is_the_manifests():
     for card in papers:
         keyed = cards[zoo.model_id(card.dataset, card.network, "keyed")]
         assert row(card, keyed) in README.splitlines()
+
+
+def test_what_is_said_of_keys_was_measured():
+    def lines(model):
+        return report.read(ROOT / "results" / "keylab" / f"{model}.csv")
+
+    def value(test, case, model="mnist-table1-keyed"):
+        return report.one(lines(model), test, case)["value"]
+
+    said = " ".join(README[README.index("Of the 6413 bits") : README.index("results/keylab")].split())
+    worth, black = value("entropy", "training images"), value("entropy", "training images, always black")
+    assert f"can show {worth:.0f}: {black:.0f} of" in said
+    assert round(value("entropy", "the key itself")) == 6413
+    assert f"misreads {100 * value('wrong-keys', 'wrong keys'):.1f} % of 1000 samples" in said
+    assert f"still gives {100 * value('avalanche', '50'):.1f} %" in said
+    for model in ("mnist-half-kda", "mnist-table1-dct-high"):
+        right, wrong = (report.one(lines(model), "wrong-keys", name) for name in ("right key", "wrong keys"))
+        assert right["low"] <= wrong["value"] <= right["high"]
 
 
 def line_of_table3(line):

@@ -198,7 +198,7 @@ def _training_keys(
         raise ValueError(f"{len(lengths)} keys are needed, but {len(given)} files were given")
     found = []
     for number, length in enumerate(lengths):
-        key = keys.Key.load(given[number], length=length) if given else None
+        key = keys.find(given[number], length=length) if given else None
         if public and public[number].exists():
             published = keys.Key.load(public[number], length=length, public=True)
             if key and key.fingerprint != published.fingerprint:

@@ -1,1 +1,1 @@
-"""The page of keys: how good one is."""
+"""The key lab: make a key, train under it, see how good it is, and look after it."""
