@@ -1,6 +1,6 @@
 """What a new key costs: the network trained anew behind it, from the weights behind the old key and from none.
 
-    python -m benchmarks.rotation mnist-table1 --repeats 3 --csv results/keylab/rotation.csv
+    python -m benchmarks.rotation mnist-table1 --repeats 3 --csv results/rotation/mnist-table1.csv
 
 Each repeat has two keys and a seed of its own. A network is trained behind the first key, then behind the second one
 twice, both by the quick recipe. A row says the smallest validation error of the epochs so far; epoch 0 is before any

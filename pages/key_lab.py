@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from kerckhoffs.ui.keylab import issue, owner, protocol, quality, training
+from kerckhoffs.ui.keylab import issue, owner, protocol, quality, rotation, training
 from kerckhoffs.ui.page import page, panel, sentences
 
 with page("Key lab", heading="Key lab: be the defender"):
@@ -17,3 +17,5 @@ with page("Key lab", heading="Key lab: be the defender"):
         quality.quality()
     with panel(4, "The life of a key", "lab_protocol"), sentences():
         protocol.protocol()
+    with panel(5, "A new key", "lab_rotation"), sentences():
+        rotation.rotation()

@@ -1,9 +1,14 @@
 """How a training goes: the loss as it falls, and the errors after each epoch. Knows no Streamlit."""
 
+from typing import TYPE_CHECKING
+
 import plotly.graph_objects as go
 
 from kerckhoffs.plots.runs import DASHES, SYMBOLS, colour, layout
 from kerckhoffs.zoo.train import Curve
+
+if TYPE_CHECKING:
+    import pandas as pd  # slow, and most pages do without
 
 HEIGHT = 230
 
@@ -63,3 +68,29 @@ def errors(curve: Curve, epochs: int, beside: dict[str, float]) -> go.Figure:
 
 def _epochs(epochs: int) -> dict[str, object]:
     return {"title": "epoch", "range": [0, epochs * 1.03], "fixedrange": True}
+
+
+def rotation(found: "pd.DataFrame") -> go.Figure:
+    """The validation error by epoch behind a new key, a line for each pair of keys and start.
+
+    Args:
+        found: the columns seed, start, epoch, validation_error.
+    """
+    drawn = go.Figure()
+    for number, (start, those) in enumerate(found.groupby("start", sort=False)):
+        for first, (_, line) in enumerate(those.groupby("seed", sort=False)):
+            drawn.add_scatter(
+                name=f"from {start}" if start != "none" else "from nothing",
+                legendgroup=start,
+                showlegend=first == 0,
+                x=line["epoch"],
+                y=line["validation_error"],
+                mode="lines+markers",
+                marker={"symbol": SYMBOLS[number], "size": 8, "color": colour(number)},
+                line={"color": colour(number), "dash": DASHES[number], "width": 2},
+                hovertemplate="after epoch %{x}: %{y:.2%}<extra></extra>",
+            )
+    axis = {"title": "validation error", "type": "log", "tickformat": ".0%", "fixedrange": True}
+    axis |= {"tickvals": [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0]}
+    layout(drawn, HEIGHT, xaxis={"title": "epoch behind the new key", "dtick": 1, "fixedrange": True}, yaxis=axis)
+    return drawn
