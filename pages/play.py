@@ -12,7 +12,7 @@ from kerckhoffs.data import DATASETS
 from kerckhoffs.ui import controls, link
 from kerckhoffs.ui.models import card, may_run
 from kerckhoffs.ui.page import headline, page, panel
-from kerckhoffs.ui.play import live
+from kerckhoffs.ui.play import lesson, live, surprise
 from kerckhoffs.ui.play.columns import choose as choose_columns
 from kerckhoffs.ui.play.experiment import OPENING_EPSILON, OPENING_SAMPLE, TRAINING_SAMPLES, Experiment
 from kerckhoffs.ui.play.keywork import heading, key_at_work
@@ -32,7 +32,10 @@ def panels_of_choice() -> Experiment | None:
         below = st.container(key="who")
     with first, panel(1, "The image", "image"):
         columns = choose_columns(about)
-        source = controls.entry("Image", SOURCES, "sample", key="source", name="image")
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            source = controls.entry("Image", SOURCES, "sample", key="source", name="image")
+            if source == "sample":
+                surprise.button(columns.dataset)
         chosen = choose(columns.dataset, columns.left, source, OPENING_SAMPLE)
     with below:
         knowledge, given = ladder(columns.right, "knowledge")
@@ -45,7 +48,8 @@ def panels_of_choice() -> Experiment | None:
             target = choose_target(columns.dataset, chosen) if attack.targeted and chosen else None
         st.caption(" ".join(remarks(attack, dict(options))))
     seed = st.session_state["seed"] if attack.random else 0
-    link.leave(columns.address() | address(source, chosen, (knowledge, given), attack, options, target, seed))
+    said = address(source, chosen, (knowledge, given), attack, options, target, seed)
+    link.leave(columns.address() | said | lesson.address())
     if chosen is None:
         return None
     return Experiment(
@@ -143,7 +147,9 @@ def address(
 
 with page("Play", heading="Whom does the attack fool?"):
     link.arrive()
+    lesson.hidden()
     if experiment := panels_of_choice():
+        st.session_state["played"] = experiment  # for the next surprise
         example = live.show(experiment)
         with panel(4, heading(experiment), "key"):
             key_at_work(experiment, example)
@@ -155,3 +161,4 @@ with page("Play", heading="Whom does the attack fool?"):
                 st.caption(f"When {first}the attack has run, its example can be downloaded here.")
     else:
         st.info("There is no image yet: draw one, or upload one.", icon=":material/draw:")
+    lesson.bring_back()

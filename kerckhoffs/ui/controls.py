@@ -138,8 +138,7 @@ def sample(images: Tensor, labels: Tensor, classes: Sequence[str], prefix: str, 
     chosen_key, page_key, class_key = f"{prefix}_sample", f"{prefix}_page", f"{prefix}_class"
     state = st.session_state
     if link.once(chosen_key, "sample", opening, link.whole(0, len(images) - 1)):
-        state[class_key] = int(labels[state[chosen_key]])
-        state[page_key] = int((labels[: state[chosen_key]] == state[class_key]).sum()) // STRIP  # where it is shown
+        show_sample(prefix, labels, state[chosen_key])
 
     def choose(index: int) -> None:
         state[chosen_key] = index
@@ -180,6 +179,14 @@ def sample(images: Tensor, labels: Tensor, classes: Sequence[str], prefix: str, 
     st.html(_thumbnail_style(prefix, images, tuple(shown)))
     chosen: int = state[chosen_key]
     return chosen
+
+
+def show_sample(prefix: str, labels: Tensor, index: int) -> None:
+    """Choose a sample and turn its strip to where it is shown; before the strip is drawn."""
+    state = st.session_state
+    label = int(labels[index])
+    state[f"{prefix}_sample"], state[f"{prefix}_class"] = index, label
+    state[f"{prefix}_page"] = int((labels[:index] == label).sum()) // STRIP
 
 
 @st.cache_data(max_entries=400, show_spinner=False)

@@ -29,7 +29,11 @@ DEMONSTRATION = (
 
 STYLE = """
 <style>
+  /* On a projector everything grows, and Play's pictures fill the width that there is. */
+  @media (min-width: 1800px) and (min-height: 1000px) { :root:root { font-size: clamp(16px, 0.88vw, 36px); } }
+  :root { --k-picture: clamp(100px, min(19.2vw - 108px, 31vh), 620px); }
   .block-container { padding: 0.5rem 1.2rem 0.5rem; max-width: 1500px; }
+  .block-container:has([class*="st-key-side_"]) { max-width: none; }
   [data-testid="stHeader"] { background: transparent; height: 2.2rem; min-height: 0; }
   [data-testid="stHeader"], [data-testid="stHeader"] * { pointer-events: none; }
   [data-testid="stHeader"] :is(button, button *) { pointer-events: auto; }
@@ -58,7 +62,7 @@ STYLE = """
   .st-key-preload { display: none; }
   [class*="st-key-bars_"] { min-height: 130px; }  /* a changed chart is made anew: the page below stays where it is */
   .k-sum { display: flex; align-items: flex-start; justify-content: center; gap: 0.4rem; }
-  .k-sum figure { flex: 0 1 138px; margin: 0; min-width: 0; text-align: center; }
+  .k-sum figure { flex: 0 1 var(--k-picture); margin: 0; min-width: 0; text-align: center; }
   .k-sum img, .k-seen { width: 100%; aspect-ratio: 1; image-rendering: pixelated; display: block;
     border: 1px solid rgba(128, 128, 128, 0.6); box-sizing: border-box; }
   .k-seen { max-width: 112px; }
@@ -70,8 +74,14 @@ STYLE = """
   .k-grid figure { flex-basis: 172px; }
   .k-grid img { aspect-ratio: auto; }
   .k-size { font-size: 0.875rem; opacity: 0.9; margin: 0; }
-  .k-sum > span { font-size: 1.6rem; font-weight: 600; padding-top: 46px; }
-  @media (max-width: 640px) { .k-sum > span { padding-top: 30px; } }
+  .k-sum > span { font-size: 1.6rem; font-weight: 600; padding-top: calc(var(--k-picture) / 2 - 1.4rem); }
+  .k-stay { display: none; }
+  @media (max-width: 640px) {
+    .k-sum > span { padding-top: 30px; }
+    .k-stay { display: block; position: fixed; inset: auto 0 0; z-index: 99; margin: 0; padding: 0.4rem 1rem;
+      text-align: center; font-weight: 600; color: light-dark(#10202c, #fff);
+      background: light-dark(#fff, #10202c); border-top: 2px solid rgba(128, 128, 128, 0.6); }
+  }
 </style>
 """
 

@@ -22,6 +22,9 @@ FRAME_SECONDS = 0.18  # from one picture of a running attack to the next
 FRAMES = 5  # in one run of the fragment: a run costs a browser as much as several pictures, but Stop waits for its end
 TAKE_OVER_SECONDS = 0.7  # from one look at the job of another window to the next
 SETTLE_SECONDS = 0.1  # from the result to the whole page, so that the browser shows the one before it builds the other
+PLAY_SECONDS = 0.5  # from one step of a replay to the next: charts take a browser long
+PLAYED = 24  # steps that a replay shows, at most
+_PLAYED = "replay_at"
 FIRST_SECONDS = 0.15  # that the page waits for the first picture, so that it need not be drawn once more for it
 
 
@@ -42,11 +45,13 @@ def current(experiment: Experiment) -> Job | None:
 
 @dataclass(frozen=True)
 class Example:
-    """An attack's result, (1, C, H, W), and what the classifiers say of it; the clean image while there is none."""
+    """An attack's result, (1, C, H, W), what the classifiers say of it, and the steps that led there, if they were
+    kept; the clean image while there is none."""
 
     image: Tensor
     readings: Mapping[str, Reading]
     made: bool
+    steps: tuple[Step, ...] = ()
 
 
 def show(experiment: Experiment) -> Example:
@@ -64,7 +69,8 @@ def show(experiment: Experiment) -> Example:
     job = current(experiment)
     made = job.result() if job is not None and job.done else None
     image = experiment.image if made is None else made
-    return Example(image, compare(experiment, image), made=made is not None)
+    steps = job.steps if job is not None and made is not None else ()
+    return Example(image, compare(experiment, image), made=made is not None, steps=steps)
 
 
 @st.fragment
@@ -79,6 +85,9 @@ def stage(experiment: Experiment, whole: Iterator[bool]) -> None:
         job, at = current(experiment), None
         strip = st.empty()
         polling = job is not None and not job.done
+        if job is not None and job.done and _PLAYED in st.session_state:
+            st.fragment(_play, run_every=PLAY_SECONDS)(experiment, job)
+            return
         if not polling:
             with strip.container():
                 pressed, at = _controls(experiment, job)
@@ -110,13 +119,39 @@ def _controls(experiment: Experiment, job: Job | None) -> tuple[bool, Step | Non
     if not steps:
         words.caption(_ended(job))
         return pressed, None
-    with slider:
+    with slider, st.container(horizontal=True, wrap=False, vertical_alignment="center"):
+        st.button("Play", icon=":material/slow_motion_video:", key="replay_play", on_click=_start)
         at = st.slider("Replay", 0, len(steps), len(steps), key=f"replay_{id(job)}", label_visibility="collapsed")
     if at == len(steps):
         words.caption(f"{_ended(job)} Replay {len(steps)} of its steps:")
         return pressed, None
     words.caption(f"Replay: step {steps[at].done} of {steps[at].total}.")
     return pressed, steps[at]
+
+
+def _start() -> None:
+    st.session_state[_PLAYED] = 0
+
+
+def _stop() -> None:
+    st.session_state.pop(_PLAYED, None)
+
+
+def _play(experiment: Experiment, job: Job) -> None:
+    """Draw the next of the steps that are played, at most PLAYED of them, evenly spread; after the last the result."""
+    one_thread()
+    with sentences():
+        every = -(-len(job.steps) // PLAYED)
+        steps, number = job.steps[::every], st.session_state.get(_PLAYED)
+        if number is None or number >= len(steps):
+            _stop()
+            st.rerun()
+        st.session_state[_PLAYED] = number + 1
+        bar, button = st.columns([6, 1], vertical_alignment="center", wrap=False)
+        button.button("Stop", icon=":material/stop:", width="stretch", key="replay_stop", on_click=_stop)
+        said = f"Replay: step {steps[number].done} of {steps[number].total}, {len(steps)} of them are shown"
+        bar.progress((number + 1) / len(steps), said)
+        draw(panels.Comparison(experiment), experiment, steps[number].current, "replay")
 
 
 def _ended(job: Job) -> str:
@@ -228,5 +263,5 @@ def draw(
     readings = _pictures(view, experiment, adversarial, stage)
     view.chart(readings)
     if stage == "done":
-        st.markdown(consequence(experiment, readings))
+        view.conclude(consequence(experiment, readings))
     return readings

@@ -46,7 +46,7 @@ class Comparison:
             name: place.container(key=f"side_{number}")
             for number, (name, place) in enumerate(zip(ids, places, strict=True))
         }
-        self._below = st.container()
+        self._said, self._below = st.container(), st.container()
         for name, side in self._sides.items():
             with side:
                 _heading(experiment, name)
@@ -63,11 +63,17 @@ class Comparison:
             elif name not in self._parts:
                 self._parts[name] = side.empty()  # an earlier verdict goes at once
         same = kept(self._experiment)
-        self._put("size", self._below, _size(self._experiment.image, adversarial, factor, self.spent, same))
+        below = _size(self._experiment.image, adversarial, factor, self.spent, same)
+        below += stay(self._experiment, readings) if stage == "done" else ""
+        self._put("size", self._below, below)
 
     def _put(self, name: str, container: DeltaGenerator, html: str) -> None:
         """A part in its container, or in the place where it was drawn before."""
         self._parts[name] = self._parts.get(name, container).html(html)
+
+    def conclude(self, words: str) -> None:
+        """What follows from the result, where it is seen without scrolling."""
+        self._said.markdown(words)
 
     def chart(self, readings: Mapping[str, Reading]) -> None:
         """The charts of the probabilities; once in a run, and last, as a browser takes longest for them."""
@@ -105,6 +111,19 @@ class Comparison:
         }[outcome]
         arrow = f": {classes[verdict.before]} → {classes[verdict.after]}" if outcome == "fooled" else ""
         return show(f"**{outcome.capitalize()}{arrow}.** {verdict.sentence(classes)}", icon=icon)
+
+
+def stay(experiment: Experiment, readings: Mapping[str, Reading]) -> str:
+    """The verdicts in a line that stays in view on a phone, where they are far below the controls. Who does not see
+    has the verdicts themselves."""
+    classes = DATASETS[experiment.dataset].classes
+    said = []
+    for name in experiment.columns:
+        verdict = readings[name].verdict
+        mark = "✗" if verdict.outcome() == "fooled" else "✓" if verdict.outcome() == "still right" else "?"
+        read = f"{classes[verdict.before]} → {classes[verdict.after]}" if verdict.fooled else classes[verdict.after]
+        said.append(f"{escape(experiment.names[name].removesuffix(' classifier'))}: {escape(read)} {mark}")
+    return f'<p class="k-stay" aria-hidden="true">{" · ".join(said)}</p>'
 
 
 def _heading(experiment: Experiment, model_id: str) -> None:

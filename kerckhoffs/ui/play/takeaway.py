@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -12,6 +13,8 @@ from kerckhoffs.data import DATASETS
 from kerckhoffs.evaluation.judge import percent, predict
 from kerckhoffs.ui.models import model
 from kerckhoffs.ui.parts import pixels
+from kerckhoffs.ui.play import lesson
+from kerckhoffs.ui.play.animation import animation
 from kerckhoffs.ui.play.experiment import Experiment
 from kerckhoffs.ui.play.figure import figure
 from kerckhoffs.ui.play.live import Example
@@ -34,9 +37,13 @@ def takeaway(experiment: Experiment, example: Example) -> None:
         ("Figure (.svg)", lambda: figure(experiment, example.image, example.readings), f"{name}.svg", "image/svg+xml"),
         ("Experiment (.py)", lambda: program, f"{name}.py", "text/x-python"),
     )
+    if example.steps:
+        replay = partial(animation, experiment, example.steps, example.readings)
+        files = (*files, ("Replay (.gif)", replay, f"{name}.gif", "image/gif"))
     with st.container(horizontal=True, gap="small"):
         for label, content, file_name, kind in files:
             st.download_button(label, content, file_name, kind, on_click="ignore", icon=":material/download:")
+        lesson.choose()
     st.caption(
         f"{rounding(experiment, example)} The address of this page is this experiment: copy it to share it. "
         "It holds no key."
