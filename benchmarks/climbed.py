@@ -1,0 +1,66 @@
+"""Ladders that were climbed in several runs, put together as results/ladder has them.
+
+    python -m benchmarks.climbed results/ladder/mnist-table1-keyed RUN...
+
+writes three files beside each other: the lines (.csv), of every row what the lines were read from (.parquet, checked by
+a test), and whole rows to look at (.rows.csv.gz), of the first key and its control, the first samples.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from kerckhoffs.attackers import ATTACKERS
+from kerckhoffs.evaluation import ladder, runs, tables
+from kerckhoffs.evaluation.examples import COLUMNS
+from kerckhoffs.evaluation.runs import Run
+
+EXAMPLES = 100  # samples of whose examples all is kept
+
+
+def joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Lines of several runs in the order of the ladder; no rung may be in two of them."""
+    whole = pd.concat(parts, ignore_index=True)
+    if whole.duplicated(["epsilon", "attacker", "options", "attack", "attack_options", "evaluated_on"]).any():
+        raise ValueError("two runs have lines of the same attack")
+    places = {name: number for number, name in enumerate(ATTACKERS)}
+    order = whole.assign(place=whole["attacker"].map(places)).sort_values(["epsilon", "place"], kind="stable")
+    return order.drop(columns="place").reset_index(drop=True)
+
+
+def small(rows: pd.DataFrame) -> pd.DataFrame:
+    """What lines are read from, in few bytes."""
+    kinds = {"index": "int16", "label": "int8", "before": "int8", "after": "int8", "linf": "float32"}
+    words = {name: "category" for name in rows if rows[name].dtype == object}
+    return rows.astype(kinds | words | {"forwards": "float32"})
+
+
+def examples(run: Run, first: Sequence[str]) -> pd.DataFrame:
+    """Whole rows of the first key and its control."""
+    rows = run.rows(tuple(COLUMNS))
+    return rows[rows["evaluated_on"].isin(first) & (rows["index"] < EXAMPLES)]
+
+
+def main() -> None:
+    """Put them together."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path, help="without an ending")
+    parser.add_argument("runs", type=Path, nargs="+")
+    asked = parser.parse_args()
+    opened = [runs.open_run(folder) for folder in asked.runs]
+    read = [run.rows(ladder.NEEDED) for run in opened]
+    lines = [ladder.lines_of(rows, run.experiments, run.cards) for rows, run in zip(read, opened, strict=True)]
+    groups, controls = ladder.sides(opened[0].experiments, opened[0].cards)
+    first = [*(group.ids[0] for group in groups), *controls.ids[:1]]
+    asked.out.with_suffix(".csv").write_bytes(tables.csv(joined(lines)))
+    plain = [rows.astype(dict.fromkeys(rows.select_dtypes("category"), str)) for rows in read]
+    small(pd.concat(plain)).to_parquet(asked.out.with_suffix(".parquet"), index=False, compression="zstd")
+    whole = pd.concat([examples(run, first) for run in opened])
+    packed = {"method": "gzip", "compresslevel": 9, "mtime": 0}
+    whole.to_csv(f"{asked.out}.rows.csv.gz", index=False, compression=packed)
+
+
+if __name__ == "__main__":
+    main()
