@@ -1,4 +1,4 @@
-"""The command line: kerckhoffs app | defences | attackers | train | evaluate | ladder | runs | table3 | key | bench.
+"""The command line: kerckhoffs app, train, evaluate, key, challenge and the rest, which kerckhoffs --help lists.
 
 Also as python -m kerckhoffs. Bad arguments end with status 2 and one line. A command reads its options, calls one
 function and prints. To add one, write its file and its line here.
@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 from kerckhoffs import keys
 from kerckhoffs.cli.attackers import attackers_app
 from kerckhoffs.cli.bench import bench_command
+from kerckhoffs.cli.challenge import challenge_app
 from kerckhoffs.cli.defences import defences_command
 from kerckhoffs.cli.keys import key_app
 from kerckhoffs.cli.ladder import ladder_command
@@ -52,6 +53,7 @@ app.command("ladder")(ladder_command)
 app.add_typer(runs_app, name="runs")
 app.command("table3")(table3_command)
 app.command("bench")(bench_command)
+app.add_typer(challenge_app, name="challenge")
 
 
 def main(arguments: list[str] | None = None) -> int:

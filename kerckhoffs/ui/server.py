@@ -13,6 +13,7 @@ from streamlit import cli_util, config
 from streamlit.web.server import server_util
 
 from kerckhoffs import __version__
+from kerckhoffs.challenge.routes import ROUTES as CHALLENGES
 from kerckhoffs.ui import ending, warm
 from kerckhoffs.ui.policy import Policy
 from kerckhoffs.ui.preload import Preload
@@ -26,7 +27,7 @@ async def status(request: Request) -> JSONResponse:
     return JSONResponse({"name": "kerckhoffs", "version": __version__, "state": warm.state()})
 
 
-ROUTES = [Route("/api/status", status)]
+ROUTES = [Route("/api/status", status), *CHALLENGES]
 MIDDLEWARE = [Middleware(Preload), Middleware(Policy), Middleware(Uploads)]
 
 

@@ -1,0 +1,335 @@
+"""Challenges, as the page, the interface over HTTP and the command line call them.
+
+Each has a file in the folder `challenges` of the user's data folder. Its key stays where it was, in the user's folder
+of keys, and in the memory of who serves it; its opening lies with the other openings (keys.kept_at).
+"""
+
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import torch
+from torch import Tensor
+
+from kerckhoffs import keys, places, zoo
+from kerckhoffs.challenge.judge import Judge, Judged, originals
+from kerckhoffs.challenge.refusals import Refused
+from kerckhoffs.challenge.rules import Rules
+from kerckhoffs.challenge.store import Best, Standing, Store, Team
+from kerckhoffs.checks import FileRefused
+from kerckhoffs.data import DATASETS
+
+WORKERS = 2
+HOW_TO_TRAIN = "train one under a fresh key first: kerckhoffs train mnist-table1-keyed --quick --name NAME"
+P = ParamSpec("P")
+R = TypeVar("R")
+
+pool = ThreadPoolExecutor(WORKERS, "challenge", initializer=torch.set_num_threads, initargs=(1,))
+"""Where judging is done, outside of the event loop and of the pages' scripts."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """To a query: the classes (N,) or the probabilities (N, K), and how many queries are left."""
+
+    values: Tensor
+    left: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of a submission: what became of each image, how many the team has fooled in all, how many queries are left."""
+
+    judged: tuple[Judged, ...]
+    fooled: int
+    left: int
+
+
+class Challenge:
+    """One challenge. Its classifier is loaded when it is first asked.
+
+    Args:
+        id: eight hexadecimal digits.
+        clock: seconds since 1970.
+    """
+
+    def __init__(self, id_: str, store: Store, clock: Callable[[], float] = time.time) -> None:
+        self.id, self._store, self._clock = id_, store, clock
+        self._loading = threading.Lock()
+        self._judge: Judge | None = None
+
+    @property
+    def rules(self) -> Rules:
+        """Its rules."""
+        return self._store.rules
+
+    @property
+    def commitment(self) -> str:
+        """To its key and its weights: 64 hexadecimal digits."""
+        return self._store.commitment
+
+    @property
+    def fingerprint(self) -> str:
+        """Of its key."""
+        return self._store.fingerprint
+
+    @property
+    def begun(self) -> float:
+        """When it was opened."""
+        return self._store.begun
+
+    @property
+    def invited(self) -> bool:
+        """Whether joining needs an invitation."""
+        return self._store.invited
+
+    @property
+    def state(self) -> str:
+        """Where it stands: "open", "ended" or "revealed"."""
+        return self._store.state(self._clock())
+
+    def load(self) -> Judge:
+        """Its judge; the classifier is read once.
+
+        Raises:
+            FileRefused: if the classifier or its key cannot be read.
+        """
+        with self._loading:
+            if self._judge is None:
+                self._judge = Judge.load(self.rules)
+            return self._judge
+
+    def images(self) -> tuple[Tensor, Tensor]:
+        """The originals, float32 (N, C, H, W), and their labels, int64 (N,)."""
+        return originals(self.rules)
+
+    def join(self, name: str, invitation: str = "") -> str:
+        """A new team's token; see Store.join."""
+        return self._store.join(name, invitation, self._clock())
+
+    def team(self, token: str) -> Team:
+        """Whose token it is; see Store.team."""
+        return self._store.team(token)
+
+    def best(self, team: Team) -> list[Best]:
+        """The team's own nearest examples."""
+        return self._store.best(team.id)
+
+    def leaderboard(self) -> list[Standing]:
+        """All teams, the first one first."""
+        return self._store.leaderboard()
+
+    def query(self, team: Team, images: Tensor) -> Answer:
+        """What the keyed classifier says of images, for one query each.
+
+        Args:
+            images: float32 (N, C, H, W) in [0, 1].
+
+        Raises:
+            Refused: as Store.spend does.
+            FileRefused: if the classifier cannot be loaded; then nothing is spent.
+        """
+        judge = self.load()
+        _, left = self._store.spend(team.id, len(images), self._clock())
+        told = judge.probabilities(images)
+        return Answer(told.argmax(1) if self.rules.answers == "labels" else told, left)
+
+    def submit(self, team: Team, images: Tensor, positions: Sequence[int] | None = None) -> Outcome:
+        """Have adversarial images judged, for one query each, those beyond the budget too.
+
+        Args:
+            images: float32 (N, C, H, W) in [0, 1].
+            positions: of their originals, each once; left out, all of them in order.
+
+        Raises:
+            Refused: with 422 on positions that are none, and as Store.spend does.
+            FileRefused: if the classifier cannot be loaded; then nothing is spent.
+        """
+        there = len(self.rules.samples)
+        chosen = list(range(there) if positions is None else positions)
+        if len(chosen) != len(images):
+            raise Refused(f"there are {len(images)} images for {len(chosen)} positions; name theirs with positions")
+        if len(set(chosen)) < len(chosen) or not all(0 <= each < there for each in chosen):
+            raise Refused(f"positions must be whole numbers from 0 to {there - 1}, each once")
+        judge = self.load()
+        spent, left = self._store.spend(team.id, len(images), self._clock())
+        judged = judge.judge(images, chosen)
+        kept = [image.numpy().astype("<f4").tobytes() for image in images]
+        fooled = self._store.record(team.id, judged, kept, spent, self._clock())
+        return Outcome(tuple(judged), fooled, left)
+
+    def reveal_file(self) -> Path:
+        """Where the reveal is, or will be."""
+        return folder() / f"{self.id}.reveal.json"
+
+    def revealed(self) -> bytes:
+        """The reveal, for everybody.
+
+        Raises:
+            Refused: with 403 before it was revealed.
+        """
+        if self.state != "revealed" or not self.reveal_file().is_file():
+            raise Refused("the key of this challenge has not been revealed", 403)
+        return self.reveal_file().read_bytes()
+
+    def weights(self) -> bytes:
+        """The classifier's weights, to compare with the reveal, once the key is revealed.
+
+        Raises:
+            Refused: with 403 before, 404 if they are not there any more.
+        """
+        self.revealed()
+        path = zoo.own_folder() / zoo.card(self.rules.model).file if self.rules.model in zoo.models() else None
+        if path is None or not path.is_file():
+            raise Refused("the weights of this challenge are not there any more", 404)
+        return path.read_bytes()
+
+    def reveal(self, *, early: bool = False) -> keys.Reveal:
+        """Write the reveal, with which nobody may ask any more and the key is public.
+
+        Args:
+            early: before the end too.
+
+        Raises:
+            ValueError: before the end, without `early`.
+            FileRefused: if key or opening cannot be read, or the file cannot be written; then it goes on.
+        """
+        if self.state == "open" and not early:
+            raise ValueError(f"{self.id} goes on until {self.rules.end:%Y-%m-%d %H:%M %Z}; --early reveals its key now")
+        path = self.reveal_file()
+        if path.exists():
+            shown = keys.Reveal.load(path)
+        else:
+            opening = keys.Opening.load(keys.kept_at(self.commitment))
+            shown = keys.reveal(keys.find(keys.in_users_folder(self.fingerprint)), opening)
+        self._store.mark_revealed(self._clock())
+        if not path.exists():
+            shown.save(path)
+        return shown
+
+
+def folder() -> Path:
+    """Where the challenges of this user are."""
+    return places.home() / "challenges"
+
+
+def new(
+    model: str,
+    *,
+    images: int = 20,
+    invitation: bool = False,
+    note: str = "",
+    clock: Callable[[], float] = time.time,
+    **rules: Any,
+) -> tuple[Challenge, str | None]:
+    """Open a challenge; returns it, and its invitation if it has one, which is kept nowhere.
+
+    Args:
+        model: the id of an own classifier with one private key.
+        images: the first so many test samples that it reads rightly.
+        invitation: whether joining needs one.
+        note: is committed to as well.
+        rules: norm, budget, answers, queries, rate, at_once, teams and end.
+
+    Raises:
+        ValueError: on a classifier that is none such, or rules that are none.
+        FileRefused: if it, or its key, cannot be read.
+    """
+    card = zoo.card(model)
+    public = {key for each in zoo.models().values() if each.key_files for key in each.keys}
+    if not card.private or len(card.keys) != 1 or card.keys[0] in public:
+        several = card.private and len(card.keys) > 1
+        why = "has no key" if not card.keyed else "has several keys" if several else "has a public key"
+        raise ValueError(f"{model} {why}, and a challenge hides one: {HOW_TO_TRAIN}")
+    if any(each.rules.model == model and each.state != "revealed" for each in listed()):
+        raise ValueError(f"there is a challenge with {model} already; reveal it first, or train another one")
+    there = DATASETS[card.dataset].sizes["test"]
+    if not 1 <= images <= there:
+        raise ValueError(f"images must be between 1 and {there}, but is {images}")
+    twin = zoo.model_id(card.dataset, card.network, "classical")
+    made = Rules(
+        model=model,
+        dataset=card.dataset,
+        network=zoo.NETWORKS[card.network].name,
+        defence=card.entry.name,
+        twin=twin if twin in zoo.models(zoo.shipped_folder()) else "",
+        samples=tuple(range(images)),
+        **rules,
+    )
+    if made.end.timestamp() <= clock():
+        raise ValueError(f"end must lie ahead, but is {made.end.isoformat()}")
+    read = _read_rightly(made)
+    if len(read) < images:
+        raise ValueError(f"{model} reads only {len(read)} of {there} images rightly, fewer than {images}")
+    made = replace(made, samples=tuple(read[:images]))
+    [key] = zoo.find_keys(card)
+    commitment, opening = zoo.commit(key, model, note)
+    opening.save(keys.kept_at(commitment))
+    id_, word = secrets.token_hex(4), secrets.token_urlsafe(9) if invitation else None
+    Store.create(_path(id_), made, commitment, key.fingerprint, now=clock(), invitation=word).close()
+    return find(id_), word
+
+
+def _read_rightly(rules: Rules) -> list[int]:
+    """The first samples that the classifier reads rightly, as many as the rules have, or fewer if there are no more."""
+    found: list[int] = []
+    for start in range(0, DATASETS[rules.dataset].sizes["test"], 100):
+        few = range(start, min(start + 100, DATASETS[rules.dataset].sizes["test"]))
+        right = Judge.load(replace(rules, samples=tuple(few))).right
+        found += [few[place] for place in right.nonzero().flatten().tolist()]
+        if len(found) >= len(rules.samples):
+            break
+    return found
+
+
+def listed() -> list[Challenge]:
+    """All of them, the newest first; a file that is none is left out."""
+    found = []
+    for path in folder().glob("*.sqlite") if folder().is_dir() else ():
+        try:
+            found.append(find(path.stem))
+        except (Refused, FileRefused):
+            continue
+    return sorted(found, key=lambda each: each.begun, reverse=True)
+
+
+def withheld() -> frozenset[str]:
+    """The ids of the classifiers whose key a challenge hides: answers that nobody counts would spoil it."""
+    return frozenset(each.rules.model for each in listed() if each.state != "revealed")
+
+
+def find(id_: str) -> Challenge:
+    """A challenge by its id.
+
+    Raises:
+        Refused: with 404 if there is none.
+        FileRefused: if its file is none.
+    """
+    if not re.fullmatch("[0-9a-f]{8}", id_) or not _path(id_).is_file():
+        raise Refused("there is no such challenge here", 404)
+    with _finding:
+        return _found(id_, _path(id_))
+
+
+_finding = threading.Lock()  # one object for a file, and so one classifier in memory
+
+
+@lru_cache(maxsize=64)
+def _found(id_: str, path: Path) -> Challenge:
+    return Challenge(id_, Store(path))
+
+
+def _path(id_: str) -> Path:
+    return folder() / f"{id_}.sqlite"
+
+
+def work(function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
+    """Have something done in the pool, and wait for it."""
+    return pool.submit(function, *arguments, **named).result()

@@ -1,0 +1,1 @@
+"""Beat the key, on a page."""
