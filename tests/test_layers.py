@@ -15,7 +15,7 @@ from tests import ROOT
 LAYERS = [
     {"app", "pages", "benchmarks", "kerckhoffs.__main__"},
     {"kerckhoffs.cli", "kerckhoffs.ui"},
-    {"kerckhoffs.bench", "kerckhoffs.challenge", "kerckhoffs.plots"},
+    {"kerckhoffs.bench", "kerckhoffs.challenge", "kerckhoffs.plots", "kerckhoffs.room"},
     {"kerckhoffs.evaluation"},
     {"kerckhoffs.attackers"},
     {"kerckhoffs.zoo"},

@@ -17,6 +17,7 @@ from kerckhoffs.challenge.routes import ROUTES as CHALLENGES
 from kerckhoffs.ui import ending, warm
 from kerckhoffs.ui.policy import Policy
 from kerckhoffs.ui.preload import Preload
+from kerckhoffs.ui.stage.routes import ROUTES as ROOMS
 from kerckhoffs.ui.uploads import Uploads
 
 MAIN = Path(__file__).parent / "entry" / "main.py"
@@ -27,7 +28,7 @@ async def status(request: Request) -> JSONResponse:
     return JSONResponse({"name": "kerckhoffs", "version": __version__, "state": warm.state()})
 
 
-ROUTES = [Route("/api/status", status), *CHALLENGES]
+ROUTES = [Route("/api/status", status), *CHALLENGES, *ROOMS]
 MIDDLEWARE = [Middleware(Preload), Middleware(Policy), Middleware(Uploads)]
 
 

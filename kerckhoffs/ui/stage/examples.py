@@ -1,0 +1,134 @@
+"""A scene that shows an example: image + perturbation = example, and what classifiers say of it.
+
+While the room predicts, nothing is shown that tells what came out: no answer to the example but of those whose verdict
+is known already, and of an attack that gives a failed image back unchanged not even its example.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from kerckhoffs import plots
+from kerckhoffs.attacks import ATTACKS
+from kerckhoffs.data import DATASETS
+from kerckhoffs.evaluation.judge import percent
+from kerckhoffs.room import Question, Scene, Shown
+from kerckhoffs.ui.models import card, shows_view
+from kerckhoffs.ui.play.experiment import Experiment, Reading, compare, craft
+from kerckhoffs.ui.stage import blocks, experiment
+from kerckhoffs.ui.stage.blocks import Block
+
+HARMLESS = 1e-6
+
+
+def shown(scene: Scene, source: str = blocks.PRECOMPUTED) -> Shown:
+    """The example of a scene.
+
+    Raises:
+        ValueError: if the address of Play cannot be read, or its example cannot be made here.
+    """
+    return of(scene, experiment.read(scene.play), source)
+
+
+def at(scene: Scene, epsilon: float, source: str) -> Shown:
+    """The same with another epsilon."""
+    made = experiment.read(scene.play)
+    if "epsilon" not in dict(made.options) or ATTACKS[made.attack].cost != 1:
+        raise ValueError(f"the slider moves epsilon of an attack in one step, and {made.attack} is none")
+    options = tuple((name, epsilon if name == "epsilon" else value) for name, value in made.options)
+    return of(scene, replace(made, options=options), source)
+
+
+def drawn(scene: Scene, strokes: str) -> Shown:
+    """The same attack on a drawing, which counts as what the left classifier reads of it."""
+    made = experiment.read(scene.play)
+    label = experiment.read_as(made.dataset, "drawing", strokes, made.left)
+    return of(scene, replace(made, source="drawing", value=strokes, label=label, target=None), blocks.LIVE)
+
+
+def of(scene: Scene, made: Experiment, source: str) -> Shown:
+    """What is shown of an experiment."""
+    if not made.ready:
+        raise ValueError(f"the model that it is crafted on, {made.crafted_on}, has to be made first: open it in Play")
+    adversarial = craft(made)(None)
+    readings = compare(made, adversarial)
+    sides = _sides(made)
+    ids = [sides[each] for each in scene.who if each in sides] or list(made.columns)
+    known = {sides[each] for each in scene.known if each in sides}
+    question, epsilon = scene.question, dict(made.options).get("epsilon")
+    after = blocks.view(_sum(made, adversarial), _cards(made, readings, ids, set(ids)), source=source, epsilon=epsilon)
+    failed_too = any(each.name == "perturb_all" for each in ATTACKS[made.attack].options)
+    sum_before = _sum(made, adversarial) if failed_too else _sum(made, None)
+    before = blocks.view(sum_before, _cards(made, readings, ids, known), source=source, epsilon=epsilon)
+    options, truth = _truth(question, made, readings, sides) if question else ((), None)
+    return Shown(before, after, options, truth)
+
+
+def _sides(made: Experiment) -> dict[str, str]:
+    """The ids of the classifiers, by what talks call them."""
+    found = {"left": made.left, "defended": made.right, "attacked": made.crafted_on}
+    control = made.control_id
+    return found | ({"control": control} if control else {})
+
+
+def _truth(
+    question: Question, made: Experiment, readings: Any, sides: dict[str, str]
+) -> tuple[tuple[str, ...], int | None]:
+    classes = DATASETS[made.dataset].classes
+    if question.truth == "option":
+        return question.options, question.answer - 1
+    if question.of not in sides:
+        raise ValueError(f"no {question.of} is shown; add control=true to play")
+    verdict = readings[sides[question.of]].verdict
+    if question.truth == "reads":
+        return tuple(classes), verdict.after
+    return question.options, 0 if verdict.fooled else 1
+
+
+def _sum(made: Experiment, adversarial: Tensor | None) -> Block:
+    classes = DATASETS[made.dataset].classes
+    drawn = made.source != "sample"
+    what = f"{'read as' if drawn else 'the image, a'} {classes[made.label]}"
+    image = blocks.picture(plots.picture(made.image[0], 1), f"The clean image: {what}", what)
+    if adversarial is None:
+        return blocks.total(image, None, None, "")
+    delta = (adversarial - made.image)[0]
+    largest = float(delta.abs().max())
+    epsilon = dict(made.options).get("epsilon")
+    size = f"at most ε = {epsilon:g}" if epsilon is not None else f"at most {largest:.3f}"
+    return blocks.total(
+        image,
+        blocks.picture(
+            plots.signed(delta, plots.gain(delta), 1), "The perturbation", f"{ATTACKS[made.attack].name}, {size}"
+        ),
+        blocks.picture(plots.picture(adversarial[0], 1), "The example", "what is shown to them"),
+        f"Orange: brighter. Blue: darker. Full colour: {largest:.2g}." if largest > HARMLESS else "Nothing changed.",
+    )
+
+
+def _cards(made: Experiment, readings: Any, ids: Sequence[str], known: Collection[str]) -> Block:
+    return blocks.cards([_card(made, readings[id_], id_, id_ in known) for id_ in ids])
+
+
+def _card(made: Experiment, reading: Reading, id_: str, told: bool) -> Block:
+    """A classifier and its verdict, which names what the example was crafted on."""
+    classes, name = DATASETS[made.dataset].classes, made.names[id_]
+    verdict, clean = reading.verdict, max(reading.before)
+    said: dict[str, Any] = {
+        "who": name[0].upper() + name[1:],
+        "clean": f"{classes[verdict.before]} ({percent(clean)})",
+        "on": f"Crafted on {made.crafted_words}, evaluated on the {name}.",
+    }
+    if card(id_).keyed and shows_view(card(id_)) and reading.tiles == (1, 1):
+        seen = plots.picture(reading.adversarial_view[0], 1, _ends(reading.adversarial_view))
+        said["sees"] = blocks.picture(seen, "What its network sees of the example: P(x, k)", "what its network sees")
+    if told:
+        said |= {"after": f"{classes[verdict.after]} ({percent(verdict.confidence)})", "outcome": verdict.outcome()}
+    return said
+
+
+def _ends(view: Tensor) -> tuple[float, float]:
+    low, high = float(view.min()), float(view.max())
+    return (0.0, 1.0) if low >= -1e-4 and high <= 1 + 1e-4 else (low, high)

@@ -1,0 +1,138 @@
+"""A scene that shows what was measured: the ladder, or a part of it, with every figure read from results/ladder."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import pandas as pd
+
+from kerckhoffs import places
+from kerckhoffs.attackers import ATTACKERS
+from kerckhoffs.checks import check_choice
+from kerckhoffs.evaluation import ladder
+from kerckhoffs.evaluation.judge import percent
+from kerckhoffs.room import Question, Scene, Shown
+from kerckhoffs.ui.stage import blocks
+from kerckhoffs.ui.stage.blocks import Block
+
+HELPS = ("Yes, it withstands more", "No difference can be shown", "No, it withstands less")
+NONE = "None of them"
+
+
+def shown(scene: Scene, source: str = "") -> Shown:
+    """The errors at each of the scene's rungs, keyed and control.
+
+    Raises:
+        ValueError: if nothing was measured there.
+    """
+    lines = _lines(scene.ladder)
+    at = lines[(lines["epsilon"] - scene.epsilon).abs() < 1e-9]
+    if at.empty:
+        offered = ", ".join(f"{each:g}" for each in sorted(lines["epsilon"].unique()))
+        raise ValueError(f"epsilon is {scene.epsilon:g}, but {scene.ladder} was measured at {offered}")
+    found = [each for rung in scene.rungs or tuple(ATTACKERS) for each in _rung(at, rung, scene)]
+    if not found:
+        raise ValueError(f"none of the rungs {', '.join(scene.rungs)} was measured")
+    samples = int(found[0]["samples"])
+    title = f"Digits read wrong after the attack, of {samples}, at ε = {scene.epsilon:g} (linf)"
+    note = (
+        "Of each rung the attack that did best on the keyed one; the same on the control. Thin lines: 95 % intervals."
+    )
+    said = f"Measured before, {samples} samples: results/ladder/{scene.ladder}.csv"
+    names = ("keyed", "control without a key")
+    hidden = [{"label": each["label"], "values": []} for each in found]
+    rows = [{name: each[name] for name in ("label", "values", "advantage")} for each in found]
+    options, truth = _truth(scene.question, at, found, scene) if scene.question else ((), None)
+    return Shown(
+        blocks.view(blocks.bars(title, note, hidden, names), source=said),
+        blocks.view(blocks.bars(title, note, rows, names), source=said),
+        options,
+        truth,
+    )
+
+
+def _lines(name: str) -> pd.DataFrame:
+    folder = places.shipped("results") / "ladder"
+    there = {path.stem: path for path in folder.glob("*.csv")}
+    check_choice(name, there, "ladder")
+    return ladder.read_lines(there[name])
+
+
+def _rung(at: pd.DataFrame, rung: str, scene: Scene) -> list[dict[str, Any]]:
+    """A row of figures for a rung, "twin", or for one with options, "part-of-key:share=0.5"; one each if asked for."""
+    keyed = _keyed(at, rung)
+    if scene.each:
+        chosen = [group.loc[group["error"].idxmax()] for _, group in keyed.groupby("options", sort=False)]
+    else:
+        chosen = [] if keyed.empty else [keyed.loc[keyed["error"].idxmax()]]
+    return [_row(at, line, labelled=scene.each or ":" in rung) for line in chosen]
+
+
+def _keyed(at: pd.DataFrame, rung: str) -> pd.DataFrame:
+    """The lines of a rung on the keyed classifiers.
+
+    Raises:
+        ValueError: if there is no such attacker.
+    """
+    attacker, _, options = rung.partition(":")
+    check_choice(attacker, ATTACKERS, "rung")
+    found = at[(at["attacker"] == attacker) & (at["evaluated_on"] != ladder.CONTROL)]
+    for each in filter(None, options.split(":")):
+        found = found[[each in had.split(":") for had in found["options"]]]
+    return found
+
+
+def _row(at: pd.DataFrame, line: pd.Series, labelled: bool) -> dict[str, Any]:
+    same = (at["attacker"] == line["attacker"]) & (at["options"] == line["options"])
+    control = at[same & (at["attack"] == line["attack"]) & (at["evaluated_on"] == ladder.CONTROL)]
+    label = ATTACKERS[line["attacker"]].name
+    if labelled and line["options"]:
+        label += f", {line['options'].partition(':')[0].replace('=', ' ')}"
+    values = [_value(each) for _, each in (("", line), *control.head(1).iterrows())]
+    return {
+        "attacker": line["attacker"],
+        "label": label,
+        "values": values,
+        "advantage": _advantage(line),
+        "samples": line["samples"],
+        "error": float(line["error"]),
+    }
+
+
+def _value(line: pd.Series) -> Block:
+    value, low, high = (float(line[f"error{end}"]) for end in ("", "_low", "_high"))
+    said = f"{percent(value)} ({100 * low:.0f} to {100 * high:.0f})"
+    return {"value": value, "low": low, "high": high, "said": said}
+
+
+def _advantage(line: pd.Series) -> str:
+    value, low, high = (100 * float(line[f"advantage{end}"]) for end in ("", "_low", "_high"))
+    if math.isnan(value):
+        return ""
+    return f"key advantage {value:+.1f} points ({low:+.1f} to {high:+.1f})".replace("-", "−")
+
+
+def _truth(
+    question: Question, at: pd.DataFrame, found: Sequence[dict[str, Any]], scene: Scene
+) -> tuple[tuple[str, ...], int | None]:
+    """The options of a question, and which of them is so."""
+    if question.truth == "option":
+        return question.options, question.answer - 1
+    if question.truth == "first":
+        over = [number for number, each in enumerate(found) if 100 * each["error"] >= question.over]
+        return (*(each["label"] for each in found), NONE), next(iter(over), len(found))
+    lines = _keyed(at, question.attacker)
+    if lines.empty:
+        raise ValueError(f"nothing was measured of {question.attacker} in {scene.ladder}")
+    line = lines.loc[lines["error"].idxmax()]
+    if question.truth == "helps":
+        low, high = float(line["advantage_low"]), float(line["advantage_high"])
+        return question.options or HELPS, 0 if low > 0 else 2 if high < 0 else 1
+    options = (
+        f"under {question.steps[0]:g} %",
+        *(f"{low:g} to {high:g} %" for low, high in pairwise(question.steps)),
+        f"{question.steps[-1]:g} % or more",
+    )
+    error = 100 * float(line["error"])
+    return options, sum(error >= each for each in question.steps)
