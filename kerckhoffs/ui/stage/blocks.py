@@ -10,6 +10,7 @@ from kerckhoffs import plots
 
 Block = Mapping[str, Any]
 LIVE = "Live: computed now"
+DRAWN = "Live: computed when the drawing was taken"
 PRECOMPUTED = "Precomputed when the room was opened"
 
 
@@ -42,9 +43,13 @@ def total(image: Block, perturbation: Block | None, example: Block | None, note:
     return {"kind": "sum", "terms": [each for each in (image, perturbation, example) if each], "note": note}
 
 
-def cards(entries: Sequence[Block]) -> Block:
-    """What classifiers say."""
-    return {"kind": "cards", "cards": list(entries)}
+def cards(crafted: str, entries: Sequence[Block]) -> Block:
+    """What classifiers say.
+
+    Args:
+        crafted: what they are shown, which stands over them: no verdict is without it.
+    """
+    return {"kind": "cards", "crafted": crafted, "cards": list(entries)}
 
 
 def bars(title: str, note: str, rows: Sequence[Block], names: Sequence[str]) -> Block:

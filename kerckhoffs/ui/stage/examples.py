@@ -45,7 +45,7 @@ def drawn(scene: Scene, strokes: str) -> Shown:
     """The same attack on a drawing, which counts as what the left classifier reads of it."""
     made = experiment.read(scene.play)
     label = experiment.read_as(made.dataset, "drawing", strokes, made.left)
-    return of(scene, replace(made, source="drawing", value=strokes, label=label, target=None), blocks.LIVE)
+    return of(scene, replace(made, source="drawing", value=strokes, label=label, target=None), blocks.DRAWN)
 
 
 def of(scene: Scene, made: Experiment, source: str) -> Shown:
@@ -97,33 +97,33 @@ def _sum(made: Experiment, adversarial: Tensor | None) -> Block:
     delta = (adversarial - made.image)[0]
     largest = float(delta.abs().max())
     epsilon = dict(made.options).get("epsilon")
-    size = f"at most ε = {epsilon:g}" if epsilon is not None else f"at most {largest:.3f}"
+    size = f"ε = {epsilon:g}" if epsilon is not None else f"at most {largest:.3f}"
     return blocks.total(
         image,
         blocks.picture(
             plots.signed(delta, plots.gain(delta), 1), "The perturbation", f"{ATTACKS[made.attack].name}, {size}"
         ),
-        blocks.picture(plots.picture(adversarial[0], 1), "The example", "what is shown to them"),
+        blocks.picture(plots.picture(adversarial[0], 1), "The example", "the example"),
         f"Orange: brighter. Blue: darker. Full colour: {largest:.2g}." if largest > HARMLESS else "Nothing changed.",
     )
 
 
 def _cards(made: Experiment, readings: Any, ids: Sequence[str], known: Collection[str]) -> Block:
-    return blocks.cards([_card(made, readings[id_], id_, id_ in known) for id_ in ids])
+    crafted = f"Crafted on {made.crafted_words}, evaluated on the"
+    return blocks.cards(crafted, [_card(made, readings[id_], id_, id_ in known) for id_ in ids])
 
 
 def _card(made: Experiment, reading: Reading, id_: str, told: bool) -> Block:
-    """A classifier and its verdict, which names what the example was crafted on."""
+    """A classifier and its verdict."""
     classes, name = DATASETS[made.dataset].classes, made.names[id_]
     verdict, clean = reading.verdict, max(reading.before)
     said: dict[str, Any] = {
-        "who": name[0].upper() + name[1:],
+        "who": name,
         "clean": f"{classes[verdict.before]} ({percent(clean)})",
-        "on": f"Crafted on {made.crafted_words}, evaluated on the {name}.",
     }
     if card(id_).keyed and shows_view(card(id_)) and reading.tiles == (1, 1):
         seen = plots.picture(reading.adversarial_view[0], 1, _ends(reading.adversarial_view))
-        said["sees"] = blocks.picture(seen, "What its network sees of the example: P(x, k)", "what its network sees")
+        said["sees"] = blocks.picture(seen, "What its network sees of the example: P(x, k)", "sees")
     if told:
         said |= {"after": f"{classes[verdict.after]} ({percent(verdict.confidence)})", "outcome": verdict.outcome()}
     return said

@@ -35,12 +35,12 @@ def shown(scene: Scene, source: str = "") -> Shown:
     if not found:
         raise ValueError(f"none of the rungs {', '.join(scene.rungs)} was measured")
     samples = int(found[0]["samples"])
-    title = f"Digits read wrong after the attack, of {samples}, at ε = {scene.epsilon:g} (linf)"
-    note = (
-        "Of each rung the attack that did best on the keyed one; the same on the control. Thin lines: 95 % intervals."
-    )
-    said = f"Measured before, {samples} samples: results/ladder/{scene.ladder}.csv"
-    names = ("keyed", "control without a key")
+    title = f"Digits read wrong, of {samples}, at ε = {scene.epsilon:g} (linf)"
+    if scene.each and len(scene.rungs) == 1:
+        title = f"{ATTACKERS[found[0]['attacker']].name}: {title[0].lower()}{title[1:]}"
+    note = "The attack that did best on the keyed one, and the same on the control. 95 % intervals."
+    said = f"Measured before, on {samples} samples (results/ladder)"
+    names = ("keyed", "control without a key")[: max(len(each["values"]) for each in found)]
     hidden = [{"label": each["label"], "values": []} for each in found]
     rows = [{name: each[name] for name in ("label", "values", "advantage")} for each in found]
     options, truth = _truth(scene.question, at, found, scene) if scene.question else ((), None)
@@ -66,7 +66,8 @@ def _rung(at: pd.DataFrame, rung: str, scene: Scene) -> list[dict[str, Any]]:
         chosen = [group.loc[group["error"].idxmax()] for _, group in keyed.groupby("options", sort=False)]
     else:
         chosen = [] if keyed.empty else [keyed.loc[keyed["error"].idxmax()]]
-    return [_row(at, line, labelled=scene.each or ":" in rung) for line in chosen]
+    alone = scene.each and len(scene.rungs) == 1
+    return [_row(at, line, labelled=scene.each or ":" in rung, alone=alone) for line in chosen]
 
 
 def _keyed(at: pd.DataFrame, rung: str) -> pd.DataFrame:
@@ -83,12 +84,12 @@ def _keyed(at: pd.DataFrame, rung: str) -> pd.DataFrame:
     return found
 
 
-def _row(at: pd.DataFrame, line: pd.Series, labelled: bool) -> dict[str, Any]:
+def _row(at: pd.DataFrame, line: pd.Series, labelled: bool, alone: bool) -> dict[str, Any]:
     same = (at["attacker"] == line["attacker"]) & (at["options"] == line["options"])
     control = at[same & (at["attack"] == line["attack"]) & (at["evaluated_on"] == ladder.CONTROL)]
-    label = ATTACKERS[line["attacker"]].name
-    if labelled and line["options"]:
-        label += f", {line['options'].partition(':')[0].replace('=', ' ')}"
+    option = line["options"].partition(":")[0].replace("=", " ")
+    name = ATTACKERS[line["attacker"]].name
+    label = option if alone and option else f"{name}, {option}" if labelled and option else name
     values = [_value(each) for _, each in (("", line), *control.head(1).iterrows())]
     return {
         "attacker": line["attacker"],
