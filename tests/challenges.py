@@ -23,8 +23,9 @@ MODEL = "own/mnist-linear-keyed"
 BUDGET = 0.3
 
 
-def own_model():
+def own_model(model=MODEL):
     """The shipped linear classifier behind a fresh key: columns of its weights in the key's order. Returns the key."""
+    name = model.removeprefix(zoo.OWN)
     key = Key.generate(784)
     key.save(zoo.user_key_path(key.fingerprint))
     network = zoo.load(TWIN).network
@@ -32,7 +33,7 @@ def own_model():
         weight = next(iter(network.parameters()))
         weight.copy_(weight[:, torch.from_numpy(key.permutation())])
     card = dataclasses.replace(
-        zoo.card(TWIN), id="mnist-linear-keyed", defence="keyed", keys=(key.fingerprint,), file="linear.safetensors"
+        zoo.card(TWIN), id=name, defence="keyed", keys=(key.fingerprint,), file=f"{name}.safetensors"
     )
     zoo.save(card, network, zoo.own_folder())
     return key
@@ -46,9 +47,9 @@ RULES = {"norm": "linf", "budget": BUDGET, "answers": "labels", "queries": 200, 
 RULES |= {"teams": 20, "images": 6}
 
 
-def opened(**given):
+def opened(model=MODEL, **given):
     """A challenge with a small model; its rules but for those that are given."""
-    found, _ = service.new(MODEL, **({"end": later()} | RULES | given))
+    found, _ = service.new(model, **({"end": later()} | RULES | given))
     return found
 
 

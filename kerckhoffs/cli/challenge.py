@@ -98,7 +98,8 @@ def challenge_serve(
         for each in found:
             each.load()
     try:
-        listening = socket.create_server((address, port), reuse_port=False)
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        listening = socket.create_server((address, port), family=family)
     except OSError as error:
         raise ValueError(f"cannot listen at {address}:{port}: {error.strerror}") from error
     at = f"http://{address}:{listening.getsockname()[1]}{ADDRESS}"

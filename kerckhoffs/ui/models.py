@@ -15,6 +15,7 @@ from kerckhoffs.attackers import AGAINST, ATTACKERS, Cost, MadeCard, Target, is_
 from kerckhoffs.attackers.base import Part
 from kerckhoffs.attackers.crafters import Crafter
 from kerckhoffs.attacks import Attack
+from kerckhoffs.challenge.service import withheld
 from kerckhoffs.checks import FileRefused, check_choice
 from kerckhoffs.defences import DEFENCES, Defence, DefendedClassifier
 from kerckhoffs.zoo import ModelCard
@@ -49,9 +50,13 @@ RESTORE = (
 
 
 def cards() -> Mapping[str, ModelCard]:
-    """The cards of all models, by id: the shipped ones, and the user's own if their manifest can be read."""
+    """The cards of all models, by id: the shipped ones, and the user's own if their manifest can be read.
+
+    None whose key a challenge hides: who could ask it here would not be counted.
+    """
     own, _ = _own()
-    return {**_shipped(), **own}
+    hidden = withheld() if own else frozenset()
+    return {**_shipped(), **{name: card for name, card in own.items() if name not in hidden}}
 
 
 def problem() -> str:

@@ -29,6 +29,7 @@ LISTED = (
     Page("batch", "Batch", ":material/grid_view:"),
     Page("ladder", "Ladder", ":material/stairs:"),
     Page("key_lab", "Key lab", ":material/key:"),
+    Page("challenge", "Beat the key", ":material/trophy:"),
     Page("stage", "Stage", ":material/co_present:"),
     Page("table3", "Table 3", ":material/table_chart:"),
     Page("defences", "Defences", ":material/shield:"),
