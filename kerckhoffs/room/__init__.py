@@ -4,7 +4,7 @@ It knows no model and no Streamlit: what is to be seen of a scene comes from els
 the speaker reveals it.
 """
 
-from kerckhoffs.room.rooms import Rooms, rooms
+from kerckhoffs.room.registry import Rooms, rooms
 from kerckhoffs.room.state import Phase, State
 from kerckhoffs.room.store import Room, Shown
 from kerckhoffs.room.talk import Question, Scene, Talk

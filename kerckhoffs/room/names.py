@@ -18,7 +18,8 @@ def clean(text: str) -> str:
     for each in unicodedata.normalize("NFKC", text[: 8 * LONGEST]):
         kind = unicodedata.category(each)
         marks = marks + 1 if kind == "Mn" else 0
-        if kind[0] in "LN" or each in SIGNS or (kind in ("Mn", "Mc") and kept and marks <= MARKS):
+        on_letter = bool(kept) and unicodedata.category(kept[-1])[0] in "LM"
+        if kind[0] in "LN" or each in SIGNS or (kind in ("Mn", "Mc") and on_letter and marks <= MARKS):
             kept.append(each)
     found = " ".join("".join(kept).split())[:LONGEST].strip()
     if not any(unicodedata.category(each)[0] in "LN" for each in found):

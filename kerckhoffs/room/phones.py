@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from kerckhoffs.room import codes, limits, names, seen
 from kerckhoffs.room.limits import Bucket
-from kerckhoffs.room.rooms import rooms
+from kerckhoffs.room.registry import rooms
 from kerckhoffs.room.store import MOST_TURNS, Room
 
 T = TypeVar("T")

@@ -27,7 +27,7 @@ TRUTHS: Mapping[str, frozenset[str]] = {
     "option": frozenset({"answer"}),
     "fooled": frozenset({"of"}),
     "reads": frozenset({"of"}),
-    "error": frozenset({"of", "attacker", "steps"}),
+    "error": frozenset({"attacker", "steps"}),
     "helps": frozenset({"attacker"}),
     "first": frozenset({"over"}),
 }
@@ -43,7 +43,7 @@ class Question:
     Args:
         options: what can be chosen; empty where they follow from the scene (classes, rungs).
         truth: a key of TRUTHS.
-        of: whom it asks about, one of SIDES.
+        of: whom it asks about, one of SIDES; a question about figures asks about the keyed classifier.
         answer: the number of the right option, from 1.
         attacker: a rung of the ladder.
         steps: where the options divide the percents.

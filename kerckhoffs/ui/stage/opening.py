@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit import config
 
 from kerckhoffs.room import Room, network, rooms, talk
-from kerckhoffs.room.rooms import HOURS
+from kerckhoffs.room.registry import HOURS
 from kerckhoffs.ui import foreign
 from kerckhoffs.ui.stage import routes, show
 from kerckhoffs.ui.uploads import let_go
