@@ -19,6 +19,7 @@ from kerckhoffs.ui.play.experiment import Experiment
 from kerckhoffs.ui.play.figure import figure
 from kerckhoffs.ui.play.live import Example
 from kerckhoffs.ui.play.script import script
+from kerckhoffs.ui.stage import snippet
 
 
 def takeaway(experiment: Experiment, example: Example) -> None:
@@ -44,6 +45,7 @@ def takeaway(experiment: Experiment, example: Example) -> None:
         for label, content, file_name, kind in files:
             st.download_button(label, content, file_name, kind, on_click="ignore", icon=":material/download:")
         lesson.choose()
+        snippet.offer(experiment)
     st.caption(
         f"{rounding(experiment, example)} The address of this page is this experiment: copy it to share it. "
         "It holds no key."
