@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 Made = tuple[Block, "pd.DataFrame | None"]
 
 ENGINES = ("local", "ray")
+KEPT = 16  # models in a worker's memory: an example of a ladder is shown to ten at once
 MOST_WORKERS = 1024 if os.name == "posix" else 61  # Windows waits for no more processes at once
 
 
@@ -72,7 +73,8 @@ class Worker:
     def __init__(self, task: Task) -> None:
         torch.set_num_threads(1)  # a worker is a core; and sums in another order would be other rows
         self._task = task
-        self._model = lru_cache(maxsize=4)(self._load)
+        self._model = lru_cache(maxsize=KEPT)(self._load)
+        self._known = examples.Known()
         self._samples = lru_cache(maxsize=1)(self._read)
         self._cards = {name: attackers.card(name, task.model_folder) for name in task.models}
 
@@ -96,7 +98,9 @@ class Worker:
             halted = halted or stopped()
             return halted
 
-        rows = examples.examine(experiment, block, self._samples(block.experiment), models, self._cards, on_step)
+        rows = examples.examine(
+            experiment, block, self._samples(block.experiment), models, self._cards, on_step, self._known
+        )
         return block, None if halted else rows
 
 

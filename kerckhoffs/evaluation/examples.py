@@ -7,6 +7,7 @@ so for a whole grid in this process, runs.py and engines.py on disk with many wo
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,6 +112,32 @@ def samples(experiment: Experiment, dataset: str, uploaded: Samples | None = Non
     return Samples(images[wanted], labels[wanted], names, training)
 
 
+class Known:
+    """What models said of clean images. The same samples are attacked again and again; who gives this to `examine` has
+    each model asked about them once.
+
+    A randomised defence is asked anew each time, because it says something else.
+    """
+
+    MOST = 20_000  # answers that are kept, of a block and a model each: some kB
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[Any, ...], Tensor] = {}
+
+    def get(
+        self, what: str, card: zoo.ModelCard, experiment: Experiment, block: Block, ask: Callable[[], Tensor]
+    ) -> Tensor:
+        """An answer, asked for if it is not known."""
+        if card.entry.randomized:
+            return ask()
+        key = what, card.id, card.sha256, experiment.split, block.start, block.stop
+        if key not in self._kept:
+            if len(self._kept) >= self.MOST:
+                self._kept.clear()
+            self._kept[key] = ask()
+        return self._kept[key]
+
+
 @in_float32()
 def examine(
     experiment: Experiment,
@@ -119,6 +146,7 @@ def examine(
     models: Mapping[str, nn.Module],
     cards: Mapping[str, zoo.ModelCard],
     on_step: OnStep | None = None,
+    known: Known | None = None,
 ) -> "pd.DataFrame":
     """Make the examples of one block and show them to the evaluated models.
 
@@ -130,6 +158,7 @@ def examine(
         samples: all of the experiment's, as `samples` gives them.
         models: by id, images to logits, in eval mode.
         cards: of these models.
+        known: what was said of clean images before, by these models of these samples.
 
     Returns:
         COLUMNS: for each example, in order, a row an evaluated model.
@@ -149,9 +178,17 @@ def examine(
         calls = CALLS if cards[name].entry.randomized else 1
         return torch.cat([predict(models[name], some, calls=calls) for some in _few(shown)])
 
-    clean = {name: asked(name, images) for name in experiment.models}
-    with torch.no_grad():
-        logits = torch.cat([crafter(some) for some in _few(images)]).float()
+    known = known or Known()
+
+    def of_clean(what: str, name: str, ask: Callable[[], Tensor]) -> Tensor:
+        return known.get(what, cards[name], experiment, block, ask)
+
+    def answers() -> Tensor:
+        with torch.no_grad():
+            return torch.cat([crafter(some) for some in _few(images)]).float()
+
+    clean = {name: of_clean("probabilities", name, partial(asked, name, images)) for name in experiment.models}
+    logits = of_clean("logits", experiment.crafted_on, answers)
     rows, aims = experiments.aims(experiment, block, labels, logits)
     counted = Counted(crafter)
     began = time.perf_counter()
@@ -204,7 +241,9 @@ def examine(
         "forwards": counted.calls.forwards / number,
         "seconds": seconds / number,
         "versions": "; ".join(f"{name} {version}" for name, version in zoo.versions().items()),
-        "crafted_gradient": probes.gradient_sizes(crafter, images, labels)[rows].numpy(),
+        "crafted_gradient": of_clean(
+            "gradient", experiment.crafted_on, partial(probes.gradient_sizes, crafter, images, labels)
+        )[rows].numpy(),
     }
     rounded = (adversarial * 255).round() / 255
     frames = []
@@ -219,7 +258,9 @@ def examine(
             "confidence_after": now.values.numpy(),
             "after_8bit": judged(name, rounded).argmax(1).numpy(),
             "success": reached(now.indices).numpy(),
-            "call_difference": probes.call_differences(models[name], images)[rows].numpy(),
+            "call_difference": of_clean("calls", name, partial(probes.call_differences, models[name], images))[
+                rows
+            ].numpy(),
         }
         frames.append(pd.DataFrame(shared | own, index=np.arange(number)))
     table = pd.concat(frames).sort_index(kind="stable").reset_index(drop=True)
@@ -285,9 +326,9 @@ def evaluate(
     models = {name: attackers.load(name, folder) for name in {name for each in grid for name in each.models}}
     work = experiments.blocks(grid, cards)
     shown = [samples(each, cards[each.crafted_on].dataset, uploaded) for each in grid]
-    frames, done = [], 0
+    frames, done, known = [], 0, Known()
     for block in work:
-        frames.append(examine(grid[block.experiment], block, shown[block.experiment], models, cards))
+        frames.append(examine(grid[block.experiment], block, shown[block.experiment], models, cards, known=known))
         done += block.examples
         if on_block:
             on_block(done, sum(each.examples for each in work))
