@@ -41,7 +41,6 @@ from kerckhoffs.challenge.wire import NPY
 from tests import ROOT, challenges
 from tests.leaks import traces
 
-OTHER = "own/mnist-linear-keyed-other"
 THREADS, RACERS, LAST = 8, 16, 5
 BUDGET = 400  # queries of each of the teams that are used up
 
@@ -106,9 +105,9 @@ class Report:
 
 def run(count: int, seed: int, races: int, folder: Path) -> Report:
     """Open two challenges in an empty home, KERCKHOFFS_HOME, and send so many requests."""
-    key, other_key = challenges.own_model(), challenges.own_model(OTHER)
+    key, other_key = challenges.own_model(), challenges.own_model(challenges.OTHER)
     rules = {"queries": BUDGET, "rate": 1_000_000, "teams": 10_000}
-    of, other = challenges.opened(**rules), challenges.opened(OTHER, **rules)
+    of, other = challenges.opened(**rules), challenges.opened(challenges.OTHER, **rules)
     teams, strangers = joined(of, 12, "team"), joined(other, 2, "stranger")
     racers = joined(of, races, "racer")
     openings = [keys.Opening.load(keys.kept_at(each.commitment)) for each in (of, other)]

@@ -19,7 +19,7 @@ from kerckhoffs.challenge.wire import JSON, NPY
 from kerckhoffs.keys import Key
 
 TWIN = "mnist-linear-classical"
-MODEL = "own/mnist-linear-keyed"
+MODEL, OTHER = "own/mnist-linear-keyed", "own/mnist-linear-keyed-other"
 BUDGET = 0.3
 
 

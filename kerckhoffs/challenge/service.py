@@ -248,8 +248,10 @@ def new(
         several = card.private and len(card.keys) > 1
         why = "has no key" if not card.keyed else "has several keys" if several else "has a public key"
         raise ValueError(f"{model} {why}, and a challenge hides one: {HOW_TO_TRAIN}")
-    if any(each.rules.model == model and each.state != "revealed" for each in listed()):
-        raise ValueError(f"there is a challenge with {model} already; reveal it first, or train another one")
+    for each in listed():
+        if each.fingerprint == card.keys[0]:
+            why = "has revealed the key of" if each.state == "revealed" else "is a challenge already with"
+            raise ValueError(f"{each.id} {why} {model}: {HOW_TO_TRAIN}")
     there = DATASETS[card.dataset].sizes["test"]
     if not 1 <= images <= there:
         raise ValueError(f"images must be between 1 and {there}, but is {images}")

@@ -17,7 +17,7 @@ from kerckhoffs.challenge import arrays, http, service
 from kerckhoffs.challenge.wire import JSON, NPY
 from kerckhoffs.ui import server
 from tests import asgi
-from tests.challenges import MODEL, RULES, adversarial, later, opened, served
+from tests.challenges import MODEL, OTHER, RULES, adversarial, later, opened, own_model, served
 from tests.leaks import traces
 
 
@@ -109,10 +109,10 @@ def test_without_a_teams_token_nothing_is_asked(client, token):
     assert client.ask("/team", authorization="Basic dGVhbTp0ZWFt").status == 401
 
 
-def test_a_token_of_another_challenge_is_nobodys(key, client, challenge):
+def test_a_token_of_another_challenge_is_nobodys(client):
     token = client.join()
-    challenge.reveal(early=True)
-    other = opened()
+    own_model(OTHER)
+    other = opened(OTHER)
     assert client.ask(f"/api/challenge/{other.id}/team", token=token).status == 401
 
 

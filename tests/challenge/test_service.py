@@ -12,7 +12,8 @@ from kerckhoffs.challenge import service
 from kerckhoffs.challenge.refusals import Refused
 from kerckhoffs.checks import FileRefused
 from kerckhoffs.keys import Cost, KeyLocked
-from tests.challenges import MODEL, RULES, TWIN, adversarial, later, opened
+from tests import challenges
+from tests.challenges import MODEL, OTHER, RULES, TWIN, adversarial, later, opened
 from tests.commands import mode
 from tests.leaks import traces
 
@@ -66,13 +67,23 @@ def test_rules_that_are_none_are_refused_and_leave_nothing(key, given, reason):
     assert service.listed() == []
 
 
-def test_one_at_a_time_for_a_classifier(challenge):
-    with pytest.raises(ValueError, match="there is a challenge with own/mnist-linear-keyed already"):
+def test_a_key_is_hidden_once(challenge):
+    with pytest.raises(ValueError, match=f"{challenge.id} is a challenge already with {MODEL}: train one under"):
         opened()
     assert service.withheld() == {MODEL}
     challenge.reveal(early=True)
+    with pytest.raises(ValueError, match=f"{challenge.id} has revealed the key of {MODEL}: train one under"):
+        opened()
     assert service.withheld() == set()
-    assert [each.id for each in service.listed()] != [opened().id]
+
+
+def test_several_go_on_beside_each_other(challenge):
+    challenges.own_model(OTHER)
+    other = opened(OTHER)
+    assert {each.id for each in service.listed()} == {challenge.id, other.id}
+    assert service.withheld() == {MODEL, OTHER}
+    other.reveal(early=True)
+    assert service.withheld() == {MODEL}
 
 
 def test_answers_are_the_classifiers_in_float32_and_each_image_is_a_query(challenge):

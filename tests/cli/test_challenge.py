@@ -133,9 +133,9 @@ def test_a_locked_key_is_opened_with_its_passphrase_and_never_shown(key, capsys,
 
 
 def test_the_newest_is_meant_where_none_is_named(key, capsys):
-    first, _ = opened(capsys)
-    first.reveal(early=True)
-    second, _ = opened(capsys)
+    opened(capsys)
+    challenges.own_model(challenges.OTHER)
+    second = challenges.opened(challenges.OTHER)
     assert run("status") == 0
     assert second.id in capsys.readouterr().out
 
