@@ -194,7 +194,8 @@ def _thumbnail_style(prefix: str, _images: Tensor, shown: tuple[int, ...]) -> st
     """Put each sample's picture on its button. The words stay, for those who do not see."""
     rules = [
         f'[class*="st-key-{prefix}_thumb_"] button {{ width: 44px; height: 44px; min-height: 44px; padding: 0;'
-        " background-size: cover; image-rendering: pixelated; border: 3px solid transparent; border-radius: 6px; }"
+        " background-size: cover; background-origin: border-box; image-rendering: pixelated; border-radius: 6px;"
+        " border: 3px solid transparent; }"
         f'[class*="st-key-{prefix}_thumb_"] button * {{ font-size: 0; line-height: 0; }}'
         f'[class*="st-key-{prefix}_thumb_"] button[kind="primary"] {{ border-color: {plots.AFTER}; }}'
         f'[class*="st-key-{prefix}_thumb_"] button:focus-visible {{ outline: 3px solid {plots.AFTER}; }}'
