@@ -20,6 +20,7 @@ from kerckhoffs.cli.keys import key_app
 from kerckhoffs.cli.ladder import ladder_command
 from kerckhoffs.cli.listing import runs_app
 from kerckhoffs.cli.passphrases import PassphraseFile, asking
+from kerckhoffs.cli.room import room_command
 from kerckhoffs.cli.runs import evaluate_command, table3_command
 from kerckhoffs.cli.serve import app_command
 from kerckhoffs.cli.train import train_command
@@ -54,6 +55,7 @@ app.add_typer(runs_app, name="runs")
 app.command("table3")(table3_command)
 app.command("bench")(bench_command)
 app.add_typer(challenge_app, name="challenge")
+app.command("room")(room_command)
 
 
 def main(arguments: list[str] | None = None) -> int:

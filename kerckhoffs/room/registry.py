@@ -36,9 +36,9 @@ class Rooms:
         return room
 
     def known(self, typed: str) -> Room | None:
-        """The same of a room that this process has open, without a look at the disk."""
+        """The same of a room that this process has open already: at once."""
         found = self._open.get(_path(typed.upper()))
-        return found if found and not _over(found) else None
+        return found if found and not _over(found) and found.path.exists() else None
 
     def find(self, typed: str) -> Room | None:
         """The open room of a code, as somebody typed it."""
@@ -47,8 +47,12 @@ class Rooms:
         if path is None:
             return None
         with self._lock:
+            if not path.is_file():  # another process may have closed it
+                if gone := self._open.pop(path, None):
+                    gone.close()
+                return None
             found = self._open.get(path)
-            if found is None and path.is_file():
+            if found is None:
                 try:
                     found = self._open[path] = Room(path)
                 except (sqlite3.Error, KeyError, ValueError):  # another program's, or half written

@@ -131,6 +131,12 @@ def test_its_files_are_for_their_owner_and_gone_when_it_is_closed(room):
     assert rooms().find(room.code) is None
 
 
+def test_another_process_may_close_it(room):
+    Rooms().close(Rooms().find(room.code))
+    assert rooms().known(room.code) is None
+    assert rooms().find(room.code) is None
+
+
 def test_an_old_room_is_forgotten(room, monkeypatch):
     monkeypatch.setattr("kerckhoffs.room.registry.HOURS", 0)
     assert rooms().known(room.code) is None

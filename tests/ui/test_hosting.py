@@ -3,6 +3,7 @@
 from kerckhoffs.challenge import http
 from kerckhoffs.cli import settings
 from kerckhoffs.data import images, uploads
+from kerckhoffs.room import limits, phones, registry, store
 from kerckhoffs.ui import jobs, page
 from kerckhoffs.ui import uploads as waiting
 from kerckhoffs.ui.batch import estimate, runner
@@ -34,3 +35,12 @@ def test_its_commands_open_what_the_settings_keep_closed():
     assert settings.settings()["server.address"] == "127.0.0.1"
     assert "python -m kerckhoffs app --address 0.0.0.0" in SAID
     assert "--server.address=0.0.0.0" in (ROOT / "Dockerfile").read_text()
+
+
+def test_the_limits_of_rooms_are_those_of_the_program():
+    assert f"{registry.MOST} open, {store.MOST_PHONES} phones vote, {store.MOST_WAITING} drawings" in SAID
+    assert f"{round(limits.BODY / 1000)} kB a message" in SAID
+    assert f"{registry.HOURS} hours at most" in SAID
+    asking, saying = ((each._at_once, each._a_second) for each in (phones.ASKING, phones.SAYING))
+    assert (asking, saying) == ((1500, 500), (500, 60))
+    assert "500 a second, 60 votes and drawings a second, 1500 and 500 at once" in SAID
