@@ -1,5 +1,7 @@
 """Beat the key: a classifier whose key is hidden, everybody's attacks on it, and the key at the end."""
 
+from itertools import count
+
 import streamlit as st
 
 from kerckhoffs.ui.challenge import board, craft, opening, submit, team, verify
@@ -13,19 +15,20 @@ with page("Beat the key", heading="Beat the key"):
             opening.opening()
     challenge = board.choose()
     if challenge is not None:
-        with panel(1, "The rules, and what was committed to", "challenge_rules"), sentences():
+        number = count(1)
+        with panel(next(number), "The rules, and what was committed to", "challenge_rules"), sentences():
             board.rules(challenge)
             if here:
                 opening.revealing(challenge)
         if challenge.state == "revealed":
-            with panel(2, "The key is revealed: verify it", "challenge_verify"), sentences():
+            with panel(next(number), "The key is revealed: verify it", "challenge_verify"), sentences():
                 verify.verify(challenge)
-        with panel(3, "Leaderboard", "challenge_board"), sentences():
+        with panel(next(number), "Leaderboard", "challenge_board"), sentences():
             board.leaderboard(challenge)
-        with panel(4, "Your team", "challenge_team"), sentences():
+        with panel(next(number), "Your team", "challenge_team"), sentences():
             own = team.team(challenge)
         if own is not None:
-            with panel(5, "Attack", "challenge_attack"), sentences():
+            with panel(next(number), "Attack", "challenge_attack"), sentences():
                 submit.outcome(challenge)
                 if made := craft.craft(challenge):
                     submit.submit(challenge, own, made)

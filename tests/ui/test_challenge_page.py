@@ -20,7 +20,7 @@ from tests import challenges
 from tests.challenges import MODEL, adversarial
 from tests.foreign import SEEDS, active_on
 from tests.leaks import traces
-from tests.pages import SECONDS, opened, words
+from tests.pages import SECONDS, address, opened, words
 
 pytestmark = pytest.mark.usefixtures("fresh_caches")
 
@@ -78,6 +78,16 @@ def test_the_rules_and_the_commitment_are_there_for_everybody(challenge, elsewhe
     assert f"/api/challenge/{challenge.id}" in words(app.caption)
     assert "No team has joined yet" in words(app.caption)
     assert not any(each.label.startswith(("Open", "Reveal")) for each in app.button)
+
+
+def test_of_several_one_is_chosen_and_in_the_address(challenge):
+    challenges.own_model(challenges.OTHER)
+    other = challenges.opened(challenges.OTHER)
+    app = opened("challenge")
+    assert other.commitment in codes(app), "the newest at first"
+    app.selectbox(key="challenge_id").set_value(challenge.id).run()
+    assert challenge.commitment in codes(app)
+    assert address(app) == {"id": challenge.id}
 
 
 def test_a_team_joins_sees_its_token_once_and_comes_back_with_it(challenge):

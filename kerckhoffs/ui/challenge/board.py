@@ -26,12 +26,14 @@ def choose() -> Challenge | None:
             icon=":material/info:",
         )
         return None
+    link.arrive()
     link.once(CHOSEN, "id", next(iter(found)), link.one_of(found))
     if st.session_state[CHOSEN] not in found:
         st.session_state[CHOSEN] = next(iter(found))
-    if len(found) == 1:
-        return found[st.session_state[CHOSEN]]
-    chosen = st.selectbox("Challenge", list(found), format_func=lambda each: _title(found[each]), key=CHOSEN)
+    if len(found) > 1:
+        st.selectbox("Challenge", list(found), format_func=lambda each: _title(found[each]), key=CHOSEN)
+    chosen: str = st.session_state[CHOSEN]
+    link.leave({"id": chosen})
     return found[chosen]
 
 
@@ -49,9 +51,7 @@ def rules(challenge: Challenge) -> None:
         st.markdown(f"It ends on **{said.end.astimezone(UTC):%d %B %Y, %H:%M} UTC**, {_span(left)} from now.")
     else:
         st.markdown("**It has ended.**" + " Its key is revealed below." * (challenge.state == "revealed"))
-    st.markdown(
-        f"The classifier is a {said.defence} one, {said.network}'s network, behind a key that only its owner has."
-    )
+    st.markdown(f"The classifier is {said.network}, {said.defence}, and only its owner has the key.")
     if said.twin:
         st.markdown(
             f"Its classical twin, trained without a key, is public: `{said.twin}`. Craft on it, or ask the keyed one."
