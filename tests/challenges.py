@@ -13,7 +13,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from kerckhoffs import zoo
-from kerckhoffs.challenge import arrays, service
+from kerckhoffs.challenge import arrays, begin
 from kerckhoffs.challenge.routes import ROUTES
 from kerckhoffs.challenge.wire import JSON, NPY
 from kerckhoffs.keys import Key
@@ -49,7 +49,7 @@ RULES |= {"teams": 20, "images": 6}
 
 def opened(model=MODEL, **given):
     """A challenge with a small model; its rules but for those that are given."""
-    found, _ = service.new(model, **({"end": later()} | RULES | given))
+    found, _ = begin.new(model, **({"end": later()} | RULES | given))
     return found
 
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from kerckhoffs import __version__
 from kerckhoffs.challenge.wire import ADDRESS, JSON, NPY
 
-ASKING = (400, 401, 403, 404, 408, 413, 415, 422)
+ASKING = (400, 401, 403, 404, 408, 413, 415, 422, 503)
 """What may be refused where images are sent; everywhere 429 may be."""
 
 WHY = {
@@ -24,6 +24,7 @@ WHY = {
     415: "Another Content-Type is wanted.",
     422: "The shape, the type or a value is wrong.",
     429: "Too fast, or too much at a time: Retry-After has the seconds.",
+    503: "The classifier cannot be used until who runs it has seen to it; nothing was spent.",
 }
 
 

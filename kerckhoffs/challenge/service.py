@@ -4,16 +4,16 @@ Each has a file in the folder `challenges` of the user's data folder. Its key st
 of keys, and in the memory of who serves it; its opening lies with the other openings (keys.kept_at).
 """
 
+import logging
 import re
-import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
@@ -24,10 +24,8 @@ from kerckhoffs.challenge.refusals import Refused
 from kerckhoffs.challenge.rules import Rules
 from kerckhoffs.challenge.store import Best, Standing, Store, Team
 from kerckhoffs.checks import FileRefused
-from kerckhoffs.data import DATASETS
 
 WORKERS = 2
-HOW_TO_TRAIN = "train one under a fresh key first: kerckhoffs train mnist-table1-keyed --quick --name NAME"
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -106,6 +104,14 @@ class Challenge:
                 self._judge = Judge.load(self.rules)
             return self._judge
 
+    def _ready(self) -> Judge:
+        """Its judge for strangers, to whom a sentence with files of who runs this is not to be told."""
+        try:
+            return self.load()
+        except FileRefused as error:
+            logging.getLogger(__name__).warning("the challenge %s cannot be used: %s", self.id, error)
+            raise Refused("this challenge cannot be used now; who runs it finds the reason in the log", 503) from None
+
     def images(self) -> tuple[Tensor, Tensor]:
         """The originals, float32 (N, C, H, W), and their labels, int64 (N,)."""
         return originals(self.rules)
@@ -133,10 +139,9 @@ class Challenge:
             images: float32 (N, C, H, W) in [0, 1].
 
         Raises:
-            Refused: as Store.spend does.
-            FileRefused: if the classifier cannot be loaded; then nothing is spent.
+            Refused: as Store.spend does, and with 503 if the classifier cannot be loaded; then nothing is spent.
         """
-        judge = self.load()
+        judge = self._ready()
         _, left = self._store.spend(team.id, len(images), self._clock())
         told = judge.probabilities(images)
         return Answer(told.argmax(1) if self.rules.answers == "labels" else told, left)
@@ -149,8 +154,7 @@ class Challenge:
             positions: of their originals, each once; left out, all of them in order.
 
         Raises:
-            Refused: with 422 on positions that are none, and as Store.spend does.
-            FileRefused: if the classifier cannot be loaded; then nothing is spent.
+            Refused: with 422 on positions that are none, and as `query` does.
         """
         there = len(self.rules.samples)
         chosen = list(range(there) if positions is None else positions)
@@ -158,7 +162,7 @@ class Challenge:
             raise Refused(f"there are {len(images)} images for {len(chosen)} positions; name theirs with positions")
         if len(set(chosen)) < len(chosen) or not all(0 <= each < there for each in chosen):
             raise Refused(f"positions must be whole numbers from 0 to {there - 1}, each once")
-        judge = self.load()
+        judge = self._ready()
         spent, left = self._store.spend(team.id, len(images), self._clock())
         judged = judge.judge(images, chosen)
         kept = [image.numpy().astype("<f4").tobytes() for image in images]
@@ -220,77 +224,6 @@ def folder() -> Path:
     return places.home() / "challenges"
 
 
-def new(
-    model: str,
-    *,
-    images: int = 20,
-    invitation: bool = False,
-    note: str = "",
-    clock: Callable[[], float] = time.time,
-    **rules: Any,
-) -> tuple[Challenge, str | None]:
-    """Open a challenge; returns it, and its invitation if it has one, which is kept nowhere.
-
-    Args:
-        model: the id of an own classifier with one private key.
-        images: the first so many test samples that it reads rightly.
-        invitation: whether joining needs one.
-        note: is committed to as well.
-        rules: norm, budget, answers, queries, rate, at_once, teams and end.
-
-    Raises:
-        ValueError: on a classifier that is none such, or rules that are none.
-        FileRefused: if it, or its key, cannot be read.
-    """
-    card = zoo.card(model)
-    public = {key for each in zoo.models().values() if each.key_files for key in each.keys}
-    if not card.private or len(card.keys) != 1 or card.keys[0] in public:
-        several = card.private and len(card.keys) > 1
-        why = "has no key" if not card.keyed else "has several keys" if several else "has a public key"
-        raise ValueError(f"{model} {why}, and a challenge hides one: {HOW_TO_TRAIN}")
-    for each in listed():
-        if each.fingerprint == card.keys[0]:
-            why = "has revealed the key of" if each.state == "revealed" else "is a challenge already with"
-            raise ValueError(f"{each.id} {why} {model}: {HOW_TO_TRAIN}")
-    there = DATASETS[card.dataset].sizes["test"]
-    if not 1 <= images <= there:
-        raise ValueError(f"images must be between 1 and {there}, but is {images}")
-    twin = zoo.model_id(card.dataset, card.network, "classical")
-    made = Rules(
-        model=model,
-        dataset=card.dataset,
-        network=zoo.NETWORKS[card.network].name,
-        defence=card.entry.name,
-        twin=twin if twin in zoo.models(zoo.shipped_folder()) else "",
-        samples=tuple(range(images)),
-        **rules,
-    )
-    if made.end.timestamp() <= clock():
-        raise ValueError(f"end must lie ahead, but is {made.end.isoformat()}")
-    read = _read_rightly(made)
-    if len(read) < images:
-        raise ValueError(f"{model} reads only {len(read)} of {there} images rightly, fewer than {images}")
-    made = replace(made, samples=tuple(read[:images]))
-    [key] = zoo.find_keys(card)
-    commitment, opening = zoo.commit(key, model, note)
-    opening.save(keys.kept_at(commitment))
-    id_, word = secrets.token_hex(4), secrets.token_urlsafe(9) if invitation else None
-    Store.create(_path(id_), made, commitment, key.fingerprint, now=clock(), invitation=word).close()
-    return find(id_), word
-
-
-def _read_rightly(rules: Rules) -> list[int]:
-    """The first samples that the classifier reads rightly, as many as the rules have, or fewer if there are no more."""
-    found: list[int] = []
-    for start in range(0, DATASETS[rules.dataset].sizes["test"], 100):
-        few = range(start, min(start + 100, DATASETS[rules.dataset].sizes["test"]))
-        right = Judge.load(replace(rules, samples=tuple(few))).right
-        found += [few[place] for place in right.nonzero().flatten().tolist()]
-        if len(found) >= len(rules.samples):
-            break
-    return found
-
-
 def listed() -> list[Challenge]:
     """All of them, the newest first; a file that is none is left out."""
     found = []
@@ -322,10 +255,10 @@ def find(id_: str) -> Challenge:
         Refused: with 404 if there is none.
         FileRefused: if its file is none.
     """
-    if not re.fullmatch("[0-9a-f]{8}", id_) or not _path(id_).is_file():
+    if not re.fullmatch("[0-9a-f]{8}", id_) or not file_of(id_).is_file():
         raise Refused("there is no such challenge here", 404)
     with _finding:
-        return _found(id_, _path(id_))
+        return _found(id_, file_of(id_))
 
 
 _finding = threading.Lock()  # one object for a file, and so one classifier in memory
@@ -336,7 +269,8 @@ def _found(id_: str, path: Path) -> Challenge:
     return Challenge(id_, Store(path))
 
 
-def _path(id_: str) -> Path:
+def file_of(id_: str) -> Path:
+    """Where a challenge of this id is kept."""
     return folder() / f"{id_}.sqlite"
 
 

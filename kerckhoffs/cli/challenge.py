@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from kerckhoffs import zoo
-from kerckhoffs.challenge import service
+from kerckhoffs.challenge import begin, service
 from kerckhoffs.challenge.routes import ROUTES
 from kerckhoffs.challenge.service import Challenge
 from kerckhoffs.challenge.wire import ADDRESS
@@ -55,7 +55,7 @@ def challenge_new(
     """Open a challenge on a classifier of your own, for a week unless you say otherwise."""
     span = timedelta(days=days, hours=hours) or timedelta(days=7)
     with passphrases.asking(passphrase_file):
-        made, word = service.new(
+        made, word = begin.new(
             model,
             images=images,
             invitation=invitation,

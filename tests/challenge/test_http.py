@@ -13,7 +13,7 @@ import torch
 from starlette.applications import Starlette
 
 from kerckhoffs import keys, zoo
-from kerckhoffs.challenge import arrays, http, service
+from kerckhoffs.challenge import arrays, begin, requests, service
 from kerckhoffs.challenge.wire import JSON, NPY
 from kerckhoffs.ui import server
 from tests import asgi
@@ -137,7 +137,7 @@ def test_a_body_is_bounded_while_it_is_read(client):
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(client, monkeypatch):
-    monkeypatch.setattr(http, "SECONDS", 0.2)
+    monkeypatch.setattr(requests, "SECONDS", 0.2)
     token = client.join()
     with socket.create_connection(("127.0.0.1", client.port), 20) as line:
         head = f"POST /api/challenge/{client.id}/queries HTTP/1.1\r\nHost: x\r\nContent-Type: {NPY}\r\n"
@@ -147,11 +147,11 @@ def test_a_body_that_does_not_come_is_not_waited_for(client, monkeypatch):
 
 def test_a_team_may_not_hold_the_server(client, monkeypatch):
     token = client.join()
-    monkeypatch.setattr(http, "A_TEAM", 0)
+    monkeypatch.setattr(requests, "A_TEAM", 0)
     reply = client.ask("/queries", "POST", GOOD, NPY, token)
     assert reply.status == 429
     assert float(reply.headers["retry-after"]) > 0
-    monkeypatch.setattr(http, "IN_ALL", 0)
+    monkeypatch.setattr(requests, "IN_ALL", 0)
     assert client.ask().status == 429
 
 
@@ -187,7 +187,7 @@ def test_a_team_sees_nothing_of_another(client, challenge):
 
 
 def test_an_invitation_is_asked_for(key):
-    found, word = service.new(MODEL, **(RULES | {"end": later()}), invitation=True)
+    found, word = begin.new(MODEL, **(RULES | {"end": later()}), invitation=True)
     with served(found.id) as client:
         assert client.ask().json["invited"]
         refused = client.ask("/teams", "POST", b'{"name": "x"}', JSON)

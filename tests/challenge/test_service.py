@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from kerckhoffs import data, keys, zoo
-from kerckhoffs.challenge import service
+from kerckhoffs.challenge import begin, service
 from kerckhoffs.challenge.refusals import Refused
 from kerckhoffs.checks import FileRefused
 from kerckhoffs.keys import Cost, KeyLocked
@@ -21,7 +21,7 @@ from tests.leaks import traces
 def test_a_model_whose_key_is_public_is_refused_and_how_to_train_another_is_said(kerckhoffs_home):
     for model, why in (("mnist-table1-keyed", "has a public key"), (TWIN, "has no key")):
         with pytest.raises(ValueError, match=f"{why}, .*kerckhoffs train mnist-table1-keyed --quick --name NAME"):
-            service.new(model, end=later(), **RULES)
+            begin.new(model, end=later(), **RULES)
     assert not service.folder().exists()
 
 
@@ -31,7 +31,7 @@ def test_a_copy_of_a_public_key_is_public(kerckhoffs_home):
     key.save(zoo.user_key_path(key.fingerprint))
     zoo.save(dataclasses.replace(card, key_files=()), zoo.load(card.id).network, zoo.own_folder())
     with pytest.raises(ValueError, match="own/mnist-half-keyed has a public key"):
-        service.new("own/mnist-half-keyed", end=later(), **RULES)
+        begin.new("own/mnist-half-keyed", end=later(), **RULES)
 
 
 def test_several_keys_are_refused(key, monkeypatch):
@@ -175,13 +175,17 @@ def test_a_reveal_that_was_broken_off_is_taken_up_again(challenge):
     assert json.loads(challenge.revealed())["public"]
 
 
-def test_a_locked_key_is_asked_for_once_and_costs_nobody_a_query(challenge, key):
+def test_a_locked_key_is_asked_for_once_and_costs_nobody_a_query(challenge, key, caplog):
     path = zoo.user_key_path(key.fingerprint)
     path.unlink()
     key.save(path, passphrase="correct horse battery staple", cost=Cost(n=2, r=1))
     token = challenge.join("team")
     with pytest.raises(KeyLocked):
+        challenge.load()
+    with pytest.raises(Refused, match="cannot be used now") as refused:
         challenge.query(challenge.team(token), challenge.images()[0])
+    assert refused.value.status == 503
+    assert "is locked with a passphrase" in caplog.text, "for who runs it alone"
     assert challenge.team(token).spent == 0
     with keys.asking(lambda _: "correct horse battery staple"):
         challenge.load()

@@ -1,6 +1,6 @@
 """docs/hosting.md says what the program does."""
 
-from kerckhoffs.challenge import http
+from kerckhoffs.challenge import requests
 from kerckhoffs.cli import settings
 from kerckhoffs.data import images, uploads
 from kerckhoffs.room import limits, phones, registry, store
@@ -22,7 +22,7 @@ def test_its_limits_are_those_of_the_program():
         f"{jobs.WORKERS} run, {jobs.WAITING} in all, {jobs.A_SESSION} a session",
         f"{runner.AT_ONCE} run, {runner.WAITING} wait, {runner.A_SESSION} a session, {estimate.MAX_HOURS} hours each",
         f"{page.AT_ONCE._initial_value} draw, the others wait",
-        f"{http.IN_ALL} in all, {http.A_TEAM} a team; a body has {http.SECONDS:g} seconds",
+        f"{requests.IN_ALL} in all, {requests.A_TEAM} a team; a body has {requests.SECONDS:g} seconds",
         f"until nobody has opened it for {runner.DAYS} days, or {runner.MOST} others were opened since",
         f"when {waiting.ALL_SESSIONS // MEGA} MB wait in all",
         {2: "two a session"}[waiting.A_SESSION],

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from kerckhoffs.challenge import service
+from kerckhoffs.challenge import begin, service
 from kerckhoffs.challenge.service import Challenge
 from kerckhoffs.ui import foreign, models
 
@@ -69,7 +69,7 @@ def _open() -> None:
     norm = state["challenge_norm"]
     try:
         made, word = service.work(
-            service.new,
+            begin.new,
             state["challenge_model"],
             images=state["challenge_images"],
             invitation=state["challenge_invited"],
