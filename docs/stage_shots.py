@@ -1,7 +1,8 @@
-"""Photograph each scene of the shipped talk in a headless Chromium: python docs/stage_shots.py [FOLDER].
+"""Photograph each scene of the shipped talk in a headless Chromium: python docs/stage_shots.py [FOLDER [axe.min.js]].
 
 The projector at 1280 x 720 and 1920 x 1080, light and dark, before and after the reveal; the speaker's window; the
-phone at 390 x 844. Without a folder, a few small ones go to docs/stage/.
+phone at 390 x 844. Without a folder, a few small ones go to docs/stage/. With axe-core
+(benchmarks/accessibility.py says where it comes from) what that finds serious is printed.
 """
 
 import io
@@ -29,6 +30,7 @@ SIZES = {"1280": (1280, 720), "1920": (1920, 1080), "2160": (3840, 2160), "phone
 SHIPPED = ("1280-light-2-revealed", "1920-dark-4-ask", "1920-light-5-revealed", "phone-light-2-ask")
 SHIPPED += ("phone-light-9-inviting", "presenter-light-9-inviting")
 COLOURS = 64
+AXE = ""
 
 
 @contextmanager
@@ -77,7 +79,9 @@ def opened(browser: Browser, address: str, size: tuple[int, int], scheme: str) -
 
 def main() -> None:
     """Walk through the talk."""
+    global AXE
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    AXE = Path(sys.argv[2]).read_text() if len(sys.argv) > 2 else ""
     with app() as (at, code, token), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         room = f"{at}/room/{code}"
@@ -138,6 +142,11 @@ def shoot(pages: Mapping[str, Page], state: str, folder: Path | None) -> None:
             print(f"{called}: scrolls by {wide} x {high} {overflow}")
         if "phone" in name and wide:
             print(f"{called}: wider than the phone by {wide}")
+        if AXE:
+            page.evaluate(AXE)
+            for found in page.evaluate("axe.run()")["violations"]:
+                if found["impact"] in ("serious", "critical"):
+                    print(f"{called}: {found['id']}: {[each['html'][:120] for each in found['nodes']]}")
         if folder is not None:
             folder.mkdir(exist_ok=True)
             page.screenshot(path=folder / f"{called}.png")

@@ -1,7 +1,6 @@
 """The shipped talk in a real Chromium: a speaker, the projector and two phones go through it together."""
 
 import re
-import time
 
 from playwright.sync_api import expect
 
@@ -55,12 +54,12 @@ def draw(page):
 def test_a_talk(visit):
     opening = visit("stage")
     opening.get_by_role("button", name="Open a room").click()
-    link = opening.get_by_role("link", name="The speaker's window")
-    address = link.get_attribute("href").removeprefix("/")
-    code = re.search("room/([A-Z0-9]{6})/", address)[1]
-    assert "127.0.0.1 alone" not in opening.content()
-
-    desk = visit(address, color_scheme="dark")
+    with opening.context.expect_page() as window:
+        opening.get_by_role("link", name="The speaker's window").click()
+    desk = window.value
+    desk.emulate_media(color_scheme="dark")
+    code = re.search("room/([A-Z0-9]{6})/", desk.url)[1]
+    expect(opening.get_by_text("The app listens to this machine alone")).to_be_visible()
     heading(desk, "Can a secret key defend a network?")
     assert desk.url.endswith("view=presenter"), "the token has left the address"
     with desk.context.expect_page() as window:
@@ -75,13 +74,11 @@ def test_a_talk(visit):
     for page in (ada, bob):
         expect(page.get_by_text("Look at the screen.")).to_be_visible()
 
-    # The clicker in the projector's window, and both windows within half a second
+    # Either window steers both
     screen.keyboard.press("PageDown")
     heading(desk, "A digit, and one step of FGSM")
-    began = time.monotonic()
     desk.get_by_role("button", name="Next").click()
     heading(screen, "The key: where each pixel goes")
-    assert time.monotonic() - began < 2, "0.5 s, on a machine that may be busy"
     screen.keyboard.press("ArrowLeft")
 
     # Predict

@@ -64,25 +64,33 @@ def opened() -> None:
         st.caption("No room is open.")
     for room in there:
         _one(room)
-    listens = config.get_option("server.address")
-    if listens in network.LOCAL:
+    if config.get_option("server.address") in network.LOCAL:
         st.info(
             "The app listens to this machine alone, so no phone can join. To let them, end it and start it with "
             "`kerckhoffs app --address 0.0.0.0`; open rooms stay open. docs/hosting.md says what that means.",
             icon=":material/wifi_off:",
         )
+    elif _base() is None:
+        st.info("This machine has no address in a network, so no phone can join.", icon=":material/wifi_off:")
+
+
+def _base() -> str | None:
+    """The beginning of the address of phones."""
+    url = urlsplit(st.context.url or "http://localhost:8501")
+    return network.joined_at(config.get_option("server.address"), url.hostname or "", url.port or 80)
 
 
 def _one(room: Room) -> None:
-    url = urlsplit(st.context.url or "http://localhost:8501")
-    base = network.joined_at(config.get_option("server.address"), url.hostname or "", url.port or 80)
+    base, stage = _base(), f"./room/{room.code}/stage"
     with st.container(border=True, key=f"room_{room.code}"):
         st.markdown(f"Room **{room.code}** · {foreign.code(room.talk.title)}")
-        speaker = f"/room/{room.code}/stage?view=presenter#{room.token}"
-        st.html(
-            f'<p><a href="{escape(speaker)}" target="_blank"><b>The speaker\'s window</b></a>: notes, votes, steering; '
-            "from there, the projector's window. This link is the key to the room: show it to nobody.</p>"
-            f'<p><a href="/room/{room.code}/stage" target="_blank">Another screen</a>: it follows, no more.</p>'
+        with st.container(horizontal=True, gap="small"):
+            speaker = f"{stage}?view=presenter#{room.token}"
+            st.link_button("The speaker's window", speaker, type="primary", icon=":material/co_present:")
+            st.link_button("Another screen", stage, icon=":material/tv:", help="It follows, and steers nothing.")
+        st.caption(
+            "The speaker's window opens the projector's. Its link is the key to the room: show it to nobody. Closing "
+            f"deletes votes, drawings and names; a room that is forgotten ends after {HOURS} hours."
         )
         if base:
             left, right = st.columns([1, 3], vertical_alignment="center")
@@ -92,4 +100,3 @@ def _one(room: Room) -> None:
         if st.button("Close the room", icon=":material/delete:", key=f"close_{room.code}"):
             rooms().close(room)
             st.rerun()
-        st.caption(f"Closing deletes its votes, drawings and names. A room that is forgotten ends after {HOURS} hours.")

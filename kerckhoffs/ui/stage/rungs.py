@@ -38,9 +38,11 @@ def shown(scene: Scene, source: str = "") -> Shown:
     title = f"Digits read wrong, of {samples}, at ε = {scene.epsilon:g} (linf)"
     if scene.each and len(scene.rungs) == 1:
         title = f"{ATTACKERS[found[0]['attacker']].name}: {title[0].lower()}{title[1:]}"
-    note = "The attack that did best on the keyed one, and the same on the control. 95 % intervals."
+    controlled = any(len(each["values"]) > 1 for each in found)
+    same = ", and the same on the control" * controlled
+    note = f"The attack that did best on the keyed one{same}. 95 % intervals."
     said = f"Measured before, on {samples} samples (results/ladder)"
-    names = ("keyed", "control without a key")[: max(len(each["values"]) for each in found)]
+    names = ("keyed", "control without a key")[: 1 + controlled]
     hidden = [{"label": each["label"], "values": []} for each in found]
     rows = [{name: each[name] for name in ("label", "values", "advantage")} for each in found]
     options, truth = _truth(scene.question, at, found, scene) if scene.question else ((), None)
