@@ -204,6 +204,19 @@ def test_a_scene_that_cannot_be_shown_says_why_and_is_refused_before():
     assert "cannot be shown: '99999'" in json.dumps(speaker(room).get("scene")["view"], ensure_ascii=False)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("attack=fgsm&epsilon=0.15", "attack=pgd", "scene 1: the slider moves epsilon of an attack in one step"),
+        ('truth = "fooled"', 'truth = "fooled"\nof = "control"', "scene 2: no control is shown; add control=true"),
+        ("dial=twin", "dial=substitute", "scene 1: the model that it is crafted on, .* has to be made first"),
+    ],
+)
+def test_what_a_scene_lacks_is_said_before_the_room_opens(old, new, words):
+    with pytest.raises(ValueError, match=words):
+        show.check(talk.read(SLIDER.replace(old, new)))
+
+
 def test_the_shipped_talk_can_be_shown_and_none_of_its_verdicts_leaks():
     found = talk.read(talk.shipped()["key"])
     show.check(found)

@@ -4,7 +4,7 @@ While the room predicts, nothing is shown that tells what came out: no answer to
 is known already, and of an attack that gives a failed image back unchanged not even its example.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,20 @@ from kerckhoffs.ui.stage.blocks import Block
 HARMLESS = 1e-6
 
 
+def check(scene: Scene) -> None:
+    """Refuse a scene that cannot be shown, without running its attack.
+
+    Raises:
+        ValueError: saying why.
+    """
+    made = experiment.read(scene.play)
+    _need_crafter(made)
+    if scene.slider:
+        _need_one_step(made)
+    if scene.question and scene.question.truth != "option":
+        _side(scene.question.of, _sides(made))
+
+
 def shown(scene: Scene, source: str = blocks.PRECOMPUTED) -> Shown:
     """The example of a scene.
 
@@ -35,8 +49,7 @@ def shown(scene: Scene, source: str = blocks.PRECOMPUTED) -> Shown:
 def at(scene: Scene, epsilon: float, source: str) -> Shown:
     """The same with another epsilon."""
     made = experiment.read(scene.play)
-    if "epsilon" not in dict(made.options) or ATTACKS[made.attack].cost != 1:
-        raise ValueError(f"the slider moves epsilon of an attack in one step, and {made.attack} is none")
+    _need_one_step(made)
     options = tuple((name, epsilon if name == "epsilon" else value) for name, value in made.options)
     return of(scene, replace(made, options=options), source)
 
@@ -50,8 +63,7 @@ def drawn(scene: Scene, strokes: str) -> Shown:
 
 def of(scene: Scene, made: Experiment, source: str) -> Shown:
     """What is shown of an experiment."""
-    if not made.ready:
-        raise ValueError(f"the model that it is crafted on, {made.crafted_on}, has to be made first: open it in Play")
+    _need_crafter(made)
     adversarial = craft(made)(None)
     readings = compare(made, adversarial)
     sides = _sides(made)
@@ -64,6 +76,22 @@ def of(scene: Scene, made: Experiment, source: str) -> Shown:
     before = blocks.view(sum_before, _cards(made, readings, ids, known), source=source, epsilon=epsilon)
     options, truth = _truth(question, made, readings, sides) if question else ((), None)
     return Shown(before, after, options, truth)
+
+
+def _need_crafter(made: Experiment) -> None:
+    if not made.ready:
+        raise ValueError(f"the model that it is crafted on, {made.crafted_on}, has to be made first: open it in Play")
+
+
+def _need_one_step(made: Experiment) -> None:
+    if "epsilon" not in dict(made.options) or ATTACKS[made.attack].cost != 1:
+        raise ValueError(f"the slider moves epsilon of an attack in one step, and {made.attack} is none")
+
+
+def _side(name: str, sides: Mapping[str, str]) -> str:
+    if name not in sides:
+        raise ValueError(f"no {name} is shown; add control=true to play")
+    return sides[name]
 
 
 def _sides(made: Experiment) -> dict[str, str]:
@@ -79,9 +107,7 @@ def _truth(
     classes = DATASETS[made.dataset].classes
     if question.truth == "option":
         return question.options, question.answer - 1
-    if question.of not in sides:
-        raise ValueError(f"no {question.of} is shown; add control=true to play")
-    verdict = readings[sides[question.of]].verdict
+    verdict = readings[_side(question.of, sides)].verdict
     if question.truth == "reads":
         return tuple(classes), verdict.after
     return question.options, 0 if verdict.fooled else 1

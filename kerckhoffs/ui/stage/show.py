@@ -25,7 +25,7 @@ def _inviting(scene: Scene) -> Shown:
     return Shown(view, view)
 
 
-SHOWN: Mapping[str, Callable[[Scene], Shown]] = {
+SHOWN: dict[str, Callable[[Scene], Shown]] = {
     "words": _told,
     "challenge": _told,
     "example": examples.shown,
@@ -35,19 +35,19 @@ SHOWN: Mapping[str, Callable[[Scene], Shown]] = {
 }
 
 
+CHECKED: Mapping[str, Callable[[Scene], object]] = SHOWN | {"example": examples.check, "draw": examples.check}
+"""What is as good as showing a scene, and takes no attack."""
+
+
 def check(talk: Talk) -> None:
-    """Make everything once.
+    """Refuse a talk with a scene that cannot be shown.
 
     Raises:
-        ValueError: naming the scene that cannot be shown, and why.
+        ValueError: naming the scene, and why.
     """
     for number, scene in enumerate(talk.scenes, 1):
         try:
-            SHOWN[scene.show](scene)
-            if scene.draws:
-                examples.shown(scene)
-            if scene.slider:
-                examples.at(scene, STEPS[-1], PRECOMPUTED)
+            CHECKED[scene.show](scene)
         except ValueError as error:
             raise ValueError(f"scene {number}: {error}") from error
 
