@@ -5,7 +5,7 @@ import streamlit as st
 from kerckhoffs.ui.page import page, panel, sentences
 from kerckhoffs.ui.stage import opening, speaker
 
-with page("Stage", heading="On stage: a talk, and a room that predicts"):
+with page("Stage", heading="On stage"):
     if speaker.may_open():
         with panel(1, "Choose a talk", "stage_talk"), sentences():
             opening.choose()
