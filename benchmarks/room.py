@@ -133,8 +133,16 @@ async def speaker(port: int, rooms: tuple[Room, Room], end: float, result: Resul
         await asyncio.sleep(0.1)
 
 
-async def everyone(port: int, count: int, seconds: float, rooms: tuple[Room, Room], result: Result) -> None:
-    """The phones and the speaker, and then the votes as they were counted."""
+def worked(process: "subprocess.Popen[bytes]") -> float:
+    """The seconds of processor that a process has had."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def everyone(
+    server: "subprocess.Popen[bytes]", port: int, count: int, seconds: float, rooms: tuple[Room, Room], result: Result
+) -> float:
+    """The phones and the speaker, and then the votes as they were counted; the seconds of processor that it took."""
     line, voting = Line(port, 1), rooms[1]
     await line.open()
     for room in rooms:  # until all is prepared
@@ -143,17 +151,19 @@ async def everyone(port: int, count: int, seconds: float, rooms: tuple[Room, Roo
     await asyncio.sleep(1)
     headers = f"Authorization: Bearer {voting.token}\r\n"
     await line.ask(f"/room/{voting.code}/do", {"do": "go", "scene": 1}, headers)
-    end = time.monotonic() + seconds
+    before, end = worked(server), time.monotonic() + seconds
     work = [phone(number, port, voting.code, end, result) for number in range(count)]
     moving = asyncio.create_task(speaker(port, rooms, end, result))
     said = await asyncio.gather(*work)
     await moving
+    took = worked(server) - before
     await line.open()  # idle connections are closed
     step = {"do": "phase", "scene": 1, "round": 0, "phase": "revealed"}
     answer = json.loads((await line.ask(f"/room/{voting.code}/do", step, headers))[2])
     wanted = [sum(choice == number for _, choice in said) for number in range(3)]
     if answer["question"]["split"] != wanted:
         result.wrong.append(f"votes are {answer['question']['split']}, but {wanted} were said")
+    return took
 
 
 def ready(process: "subprocess.Popen[bytes]", port: int) -> None:
@@ -189,7 +199,7 @@ def main() -> None:
         result = Result()
         try:
             ready(server, options.port)
-            asyncio.run(everyone(options.port, options.phones, options.seconds, rooms, result))
+            took = asyncio.run(everyone(server, options.port, options.phones, options.seconds, rooms, result))
             print(f"{options.phones} phones, {options.seconds:g} s, load of the machine {os.getloadavg()[0]:.1f}")
             for what, seconds in (("looks", result.looks), ("votes", result.votes), ("moves of ε", result.moves)):
                 ranks = statistics.quantiles(seconds, n=20)
@@ -197,7 +207,7 @@ def main() -> None:
                     f"{len(seconds)} {what}: median {1000 * statistics.median(seconds):.0f} ms, "
                     f"p95 {1000 * ranks[-1]:.0f} ms, worst {1000 * max(seconds):.0f} ms"
                 )
-            print(f"peak memory {peak_memory(server)} MiB; wrong: {len(result.wrong)}")
+            print(f"processor {took:.1f} s, peak memory {peak_memory(server)} MiB; wrong: {len(result.wrong)}")
             for each in result.wrong[:5]:
                 print(each)
         finally:

@@ -279,6 +279,11 @@ class Room:
         with self._changing():
             self._file.execute("DELETE FROM drawings WHERE id = ? AND waits", (id_,))
 
+    def refuse_all(self) -> None:
+        """Forget all drawings that wait."""
+        with self._changing():
+            self._file.execute("DELETE FROM drawings WHERE waits")
+
     def call(self, phone: str, name: str) -> bool:
         """Let a name wait for the speaker, in place of the one before; returns whether there was room."""
         with self._lock:

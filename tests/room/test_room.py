@@ -184,6 +184,8 @@ def test_drawings_and_names_are_bounded(room, monkeypatch):
     assert [room.draw(phone(number), SEVEN) for number in range(2, 6)] == [True, True, False, False]
     assert [room.call(phone(number), f"name {number}") for number in range(5)] == [True, True, True, False, False]
     assert not room.draw(phone(1), "A" * 5001)
+    room.refuse_all()
+    assert room.waiting() == []
     room.go(1)
     assert not room.draw(phone(1), SEVEN), "this scene takes none"
 

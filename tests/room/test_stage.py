@@ -1,12 +1,14 @@
 """The screen and the speaker over the routes: who steers, what is live, and what is left when nothing is computed."""
 
 import json
+import re
 import threading
 
 import pytest
 from starlette.applications import Starlette
 from streamlit import config
 
+from kerckhoffs.data import DATASETS
 from kerckhoffs.evaluation import ladder
 from kerckhoffs.room import Shown, limits, phones, rooms, talk
 from kerckhoffs.ui.stage import blocks, examples, experiment, routes, rungs, show
@@ -233,6 +235,14 @@ def test_the_shipped_talk_can_be_shown_and_none_of_its_verdicts_leaks():
         else:
             assert before.count('"outcome"') == len(scene.known)
             assert after.count('"outcome"') == len(scene.who)
+
+
+def test_the_scene_in_the_manual_can_be_shown():
+    [text] = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "stage.md").read_text(), re.DOTALL)
+    found = talk.read(text)
+    show.check(found)
+    label = experiment.read(found.scenes[0].play).label
+    assert DATASETS["fashion-mnist"].classes[label].lower() in found.scenes[0].heading.lower()
 
 
 def test_figures_are_those_of_the_results():

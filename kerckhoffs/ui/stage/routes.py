@@ -292,6 +292,7 @@ STEPS: Mapping[str, Step] = {
     "epsilon": _epsilon,
     "take": _take,
     "refuse": lambda room, said: partial(room.refuse, _number(said, "id")),
+    "refuse_all": lambda room, said: room.refuse_all,
     "name": _name,
     "close": _close,
 }
