@@ -115,8 +115,8 @@ def _truth(
 
 def _sum(made: Experiment, adversarial: Tensor | None) -> Block:
     classes = DATASETS[made.dataset].classes
-    drawn = made.source != "sample"
-    what = f"{'read as' if drawn else 'the image, a'} {classes[made.label]}"
+    labelled = made.source == "sample"  # else it counts as what somebody or the left classifier says
+    what = f"{'the image, a' if labelled else 'counts as'} {classes[made.label]}"
     image = blocks.picture(plots.picture(made.image[0], 1), f"The clean image: {what}", what)
     if adversarial is None:
         return blocks.total(image, None, None, "")

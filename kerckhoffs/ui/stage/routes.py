@@ -116,9 +116,8 @@ def qr(address: str) -> str:
 
 
 def begin(room: Room) -> None:
-    """Have the scenes of a room computed that are not there, once at a time."""
-    job = _preparing.get(room.code)
-    if job is None or (job.done() and job.exception() is not None):
+    """Have the scenes of a room computed that are not there, once in a process."""
+    if room.code not in _preparing:
         _preparing[room.code] = _before.submit(_prepare, room)
 
 

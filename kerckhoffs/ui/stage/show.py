@@ -1,5 +1,6 @@
 """From a scene to what it shows; what can be shown is checked before a room is opened."""
 
+import logging
 from collections.abc import Callable, Mapping
 
 from kerckhoffs.room import Room, Scene, Shown, Talk
@@ -64,7 +65,10 @@ def prepare(room: Room) -> None:
                 room.prepare(number, examples.shown(scene), step=0.0)
             for step in STEPS if scene.slider else ():
                 room.prepare(number, examples.at(scene, step, PRECOMPUTED), step=step)
-        except ValueError as error:
-            view = blocks.view(words(f"This scene cannot be shown: {error}"))
+        except Exception as error:  # one scene that fails is no reason to have none of the others
+            if not isinstance(error, ValueError):
+                logging.getLogger(__name__).exception("scene %d of room %s", number + 1, room.code)
+            said = str(error) if isinstance(error, ValueError) else "it failed here; the log says why"
+            view = blocks.view(words(f"This scene cannot be shown: {said}"))
             found = Shown(view, view)
         room.prepare(number, found)
