@@ -4,12 +4,13 @@ A scene names what to show and what to ask, never what comes out: figures and tr
 """
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-T = TypeVar("T")
+from kerckhoffs.room.entries import a_list, number, one_of, only, percent, text, typed, words
+
 SHIPPED = Path(__file__).parent / "talks"
 LONGEST = 200_000  # characters of a file
 MOST = 60  # scenes
@@ -109,45 +110,45 @@ def shipped() -> Mapping[str, str]:
     return {path.stem: path.read_text(encoding="utf-8") for path in sorted(SHIPPED.glob("*.toml"))}
 
 
-def read(text: str) -> Talk:
+def read(source: str) -> Talk:
     """Read a talk, which may come from anywhere.
 
     Raises:
         ValueError: naming the scene, the entry and the value.
     """
-    if len(text) > LONGEST:
-        raise ValueError(f"a talk has at most {LONGEST} characters, but this one has {len(text)}")
+    if len(source) > LONGEST:
+        raise ValueError(f"a talk has at most {LONGEST} characters, but this one has {len(source)}")
     try:
-        found = tomllib.loads(text)
+        found = tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"the talk is no TOML: {error}") from error
-    entries = found.get("scene")
-    _only(found, frozenset({"title", "scene"}), "the talk")
-    if not isinstance(entries, list) or not 1 <= len(entries) <= MOST:
+    only(found, frozenset({"title", "scene"}), "the talk")
+    scenes = found.get("scene")
+    if not isinstance(scenes, list) or not 1 <= len(scenes) <= MOST:
         raise ValueError(f"a talk has 1 to {MOST} entries [[scene]]")
-    scenes = tuple(_scene(each, f"scene {number}") for number, each in enumerate(entries, 1))
-    return Talk(_text(found, "title", "the talk", 100) or "A talk", scenes, text)
+    title = text(found, "title", "the talk", 100) or "A talk"
+    return Talk(title, tuple(_scene(each, f"scene {place}") for place, each in enumerate(scenes, 1)), source)
 
 
 def _scene(entry: Any, where: str) -> Scene:
     if not isinstance(entry, dict):
         raise ValueError(f"{where} is no table: write [[scene]]")
-    show = _one_of(entry, "show", where, tuple(SHOWS))
-    _only(entry, EVERY | SHOWS[show], where)
+    show = one_of(entry, "show", where, tuple(SHOWS))
+    only(entry, EVERY | SHOWS[show], where)
     scene = Scene(
         show=show,
-        heading=_text(entry, "heading", where, 100),
-        text=_text(entry, "text", where, 300),
-        notes=_text(entry, "notes", where, 2000),
-        play=_text(entry, "play", where, 6000).rpartition("?")[2],
-        who=_list(entry, "who", where, _side, 4),
-        known=_list(entry, "known", where, _side, 4),
-        slider=_typed(entry, "slider", where, bool, False),
-        join=_typed(entry, "join", where, bool, False),
-        ladder=_text(entry, "ladder", where, 100),
-        epsilon=_number(entry, "epsilon", where, 0.0, 0, 1),
-        rungs=_list(entry, "rungs", where, _words, 12),
-        each=_typed(entry, "each", where, bool, False),
+        heading=text(entry, "heading", where, 100),
+        text=text(entry, "text", where, 300),
+        notes=text(entry, "notes", where, 2000),
+        play=text(entry, "play", where, 6000).rpartition("?")[2],
+        who=a_list(entry, "who", where, _side, 4),
+        known=a_list(entry, "known", where, _side, 4),
+        slider=typed(entry, "slider", where, bool, False),
+        join=typed(entry, "join", where, bool, False),
+        ladder=text(entry, "ladder", where, 100),
+        epsilon=number(entry, "epsilon", where, 0.0, 0, 1),
+        rungs=a_list(entry, "rungs", where, words, 12),
+        each=typed(entry, "each", where, bool, False),
     )
     if not scene.heading:
         raise ValueError(f"{where} has no heading")
@@ -161,21 +162,21 @@ def _scene(entry: Any, where: str) -> Scene:
 def _question(entry: Any, where: str, scene: Scene) -> Question:
     if not isinstance(entry, dict):
         raise ValueError(f"{where} is no table: write [scene.question]")
-    truth = _one_of(entry, "truth", where, tuple(TRUTHS))
-    _only(entry, frozenset({"ask", "truth", "options"}) | TRUTHS[truth], where)
+    truth = one_of(entry, "truth", where, tuple(TRUTHS))
+    only(entry, frozenset({"ask", "truth", "options"}) | TRUTHS[truth], where)
     asked = {"fooled": ("example", "draw"), "reads": ("example", "draw")}.get(truth, ("rungs",))
     if truth != "option" and scene.show not in asked:
         raise ValueError(f"{where} has truth = {truth!r}, which a scene that shows {scene.show} does not have")
-    options = _list(entry, "options", where, _words, 12)
+    options = a_list(entry, "options", where, words, 12)
     found = Question(
-        ask=_text(entry, "ask", where, 150),
+        ask=text(entry, "ask", where, 150),
         truth=truth,
         options=options or (BINARY if truth == "fooled" else ()),
-        of=_one_of(entry, "of", where, SIDES) if "of" in entry else "defended",
-        answer=int(_number(entry, "answer", where, 1, 1, max(len(options), 1))),
-        attacker=_text(entry, "attacker", where, 50) or "twin",
-        steps=_list(entry, "steps", where, _percent, 8),
-        over=_number(entry, "over", where, 50, 0, 100),
+        of=one_of(entry, "of", where, SIDES) if "of" in entry else "defended",
+        answer=int(number(entry, "answer", where, 1, 1, max(len(options), 1))),
+        attacker=text(entry, "attacker", where, 50) or "twin",
+        steps=a_list(entry, "steps", where, percent, 8),
+        over=number(entry, "over", where, 50, 0, 100),
     )
     if not found.ask:
         raise ValueError(f"{where} has no ask")
@@ -188,63 +189,7 @@ def _question(entry: Any, where: str, scene: Scene) -> Question:
     return found
 
 
-def _only(entry: Mapping[str, Any], known: frozenset[str], where: str) -> None:
-    for name in entry:
-        if name not in known:
-            raise ValueError(f"{where} has an entry {name[:30]!r}, which is none of {', '.join(sorted(known))}")
-
-
-def _typed(entry: Mapping[str, Any], name: str, where: str, kind: type[T], default: T) -> T:
-    value = entry.get(name, default)
-    if not isinstance(value, kind):
-        raise ValueError(f"{name} of {where} is {str(value)[:30]!r}, but has to be of type {kind.__name__}")
-    return value
-
-
-def _text(entry: Mapping[str, Any], name: str, where: str, longest: int) -> str:
-    text = _typed(entry, name, where, str, "").strip()
-    if len(text) > longest:
-        raise ValueError(f"{name} of {where} has {len(text)} characters; at most {longest} can be read")
-    return text
-
-
-def _one_of(entry: Mapping[str, Any], name: str, where: str, choices: tuple[str, ...]) -> str:
-    value = _typed(entry, name, where, str, "")
-    if value not in choices:
-        raise ValueError(f"{name} of {where} is {value[:30]!r}, which is none of {', '.join(choices)}")
-    return value
-
-
-def _number(entry: Mapping[str, Any], name: str, where: str, default: float, low: float, high: float) -> float:
-    value = entry.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise ValueError(f"{name} of {where} is {str(value)[:30]!r}, but has to be a number from {low:g} to {high:g}")
-    return value
-
-
-def _list(entry: Mapping[str, Any], name: str, where: str, check: Callable[[Any], T], most: int) -> tuple[T, ...]:
-    values = _typed(entry, name, where, list, [])
-    try:
-        if len(values) > most:
-            raise ValueError(f"it has {len(values)} entries, at most {most} have room")
-        return tuple(check(each) for each in values)
-    except ValueError as error:
-        raise ValueError(f"{name} of {where}: {error}") from error
-
-
-def _words(value: Any) -> str:
-    if not isinstance(value, str) or not 1 <= len(value.strip()) <= 60:
-        raise ValueError(f"{str(value)[:30]!r} is no text of 1 to 60 characters")
-    return value.strip()
-
-
 def _side(value: Any) -> str:
     if value not in SIDES:
         raise ValueError(f"{str(value)[:30]!r} is none of {', '.join(SIDES)}")
     return str(value)
-
-
-def _percent(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 100:
-        raise ValueError(f"{str(value)[:30]!r} is no percent between 0 and 100")
-    return float(value)

@@ -11,7 +11,7 @@ from streamlit import config
 from kerckhoffs.data import DATASETS
 from kerckhoffs.evaluation import ladder
 from kerckhoffs.room import Shown, limits, phones, rooms, talk
-from kerckhoffs.ui.stage import blocks, examples, experiment, routes, rungs, show
+from kerckhoffs.ui.stage import blocks, examples, experiment, live, routes, rungs, show
 from tests import ROOT
 from tests.rooms import SEVEN, TALK, Client, phone
 
@@ -99,7 +99,7 @@ def test_the_slider_waits_for_the_reveal(room):
 
 def test_what_is_slow_is_shown_as_it_was_computed_before(room, monkeypatch):
     go_on = threading.Event()
-    monkeypatch.setattr(routes, "PATIENCE", 0.05)
+    monkeypatch.setattr(live, "PATIENCE", 0.05)
     monkeypatch.setattr(examples, "at", lambda *given: go_on.wait(10))
     said = speaker(room).do("epsilon", scene=0, value=0.21)
     assert (said["view"]["epsilon"], said["view"]["source"]) == (0.2, blocks.PRECOMPUTED)
@@ -186,6 +186,12 @@ def test_where_phones_join_is_told_or_how_to_let_them(room, monkeypatch):
     link = speaker(room).get("scene")["link"]
     assert link["url"] == f"http://192.168.1.5:8501/room/{room.code}"
     assert link["qr"].startswith("data:image/svg+xml")
+
+
+def test_a_machine_without_a_network_says_so(room, monkeypatch):
+    monkeypatch.setattr(config, "get_option", lambda name: "0.0.0.0")
+    monkeypatch.setattr(routes.network, "local_address", lambda: None)
+    assert "no address in a network" in speaker(room).get("scene")["link"]["how"]
 
 
 def test_a_restarted_server_prepares_what_is_missing(room):

@@ -11,8 +11,9 @@ from kerckhoffs.data import DATASETS
 from kerckhoffs.evaluation.judge import predict
 from kerckhoffs.ui import link, models
 from kerckhoffs.ui.controls import BY, MAX_SEED
-from kerckhoffs.ui.parts import pixels, strokes
+from kerckhoffs.ui.parts import pixels
 from kerckhoffs.ui.play.experiment import OPENING_EPSILON, OPENING_KNOWLEDGE, OPENING_SAMPLE, Experiment, picture
+from kerckhoffs.ui.stage.drawn import drawing
 
 DEFAULT_ATTACK = {"gradients": "fgsm", "scores": "square", "labels": "rays", "nothing": "noise"}
 
@@ -106,15 +107,3 @@ def _image(said: Mapping[str, str], dataset: str, left: str) -> tuple[str, str, 
 def read_as(dataset: str, source: str, value: str, left: str) -> int:
     """What a classifier reads of an image that nobody has labelled."""
     return int(predict(models.model(left), picture(dataset, source, value))[0].argmax())
-
-
-def drawing(text: str) -> str:
-    """An encoded drawing as it is kept.
-
-    Raises:
-        ValueError: if it is none, or nothing is drawn.
-    """
-    found = strokes.decode(text)
-    if not found:
-        raise ValueError("nothing is drawn")
-    return strokes.encode(found)
