@@ -2,7 +2,8 @@
 
     python -m benchmarks.climbed results/ladder/mnist-table1-keyed RUN...
 
-writes three files beside each other: the lines (.csv), of every row what the lines were read from (.parquet, checked by
+A run may have been broken off: what it had not finished for all samples is left out. It writes three files beside each
+other: the lines (.csv), of every row what the lines were read from (.parquet, checked by
 a test), and whole rows to look at (.rows.csv.gz), of the first key and its control, the first samples.
 """
 
@@ -30,6 +31,13 @@ def joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return order.drop(columns="place").reset_index(drop=True)
 
 
+def whole(rows: pd.DataFrame, run: Run) -> pd.DataFrame:
+    """The rows of attacks that were shown to a classifier for all samples."""
+    samples = max(each.stop - each.start for each in run.experiments)
+    same = ["crafted_on", "attack", "options", "evaluated_on"]
+    return rows[rows.groupby(same, observed=True)["index"].transform("size") == samples]
+
+
 def small(rows: pd.DataFrame) -> pd.DataFrame:
     """What lines are read from, in few bytes."""
     kinds = {"index": "int16", "label": "int8", "before": "int8", "after": "int8", "linf": "float32"}
@@ -50,16 +58,16 @@ def main() -> None:
     parser.add_argument("runs", type=Path, nargs="+")
     asked = parser.parse_args()
     opened = [runs.open_run(folder) for folder in asked.runs]
-    read = [run.rows(ladder.NEEDED) for run in opened]
+    read = [whole(run.rows(ladder.NEEDED), run) for run in opened]
     lines = [ladder.lines_of(rows, run.experiments, run.cards) for rows, run in zip(read, opened, strict=True)]
     groups, controls = ladder.sides(opened[0].experiments, opened[0].cards)
     first = [*(group.ids[0] for group in groups), *controls.ids[:1]]
     asked.out.with_suffix(".csv").write_bytes(tables.csv(joined(lines)))
     plain = [rows.astype(dict.fromkeys(rows.select_dtypes("category"), str)) for rows in read]
     small(pd.concat(plain)).to_parquet(asked.out.with_suffix(".parquet"), index=False, compression="zstd")
-    whole = pd.concat([examples(run, first) for run in opened])
+    shown = pd.concat([examples(run, first) for run in opened])
     packed = {"method": "gzip", "compresslevel": 9, "mtime": 0}
-    whole.to_csv(f"{asked.out}.rows.csv.gz", index=False, compression=packed)
+    shown.to_csv(f"{asked.out}.rows.csv.gz", index=False, compression=packed)
 
 
 if __name__ == "__main__":
