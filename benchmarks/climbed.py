@@ -2,9 +2,9 @@
 
     python -m benchmarks.climbed results/ladder/mnist-table1-keyed RUN...
 
-A run may have been broken off: what it had not finished for all samples is left out. It writes three files beside each
-other: the lines (.csv), of every row what the lines were read from (.parquet, checked by
-a test), and whole rows to look at (.rows.csv.gz), of the first key and its control, the first samples.
+A run may have been broken off: what it had not finished for all samples is left out. Three files are written beside
+each other: the lines (.csv), of every row what they were read from (.parquet; a test reads them again), and whole rows
+to look at (.rows.csv.gz), of the first key and its control, the first samples.
 """
 
 import argparse
