@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from kerckhoffs.attackers import ATTACKERS
 from kerckhoffs.evaluation import ladder, runs, tables
 from kerckhoffs.evaluation.examples import COLUMNS
 from kerckhoffs.evaluation.runs import Run
@@ -21,21 +20,18 @@ from kerckhoffs.evaluation.runs import Run
 EXAMPLES = 100  # samples of whose examples all is kept
 
 
-def joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Lines of several runs in the order of the ladder; no rung may be in two of them."""
-    whole = pd.concat(parts, ignore_index=True)
-    if whole.duplicated(["epsilon", "attacker", "options", "attack", "attack_options", "evaluated_on"]).any():
-        raise ValueError("two runs have lines of the same attack")
-    places = {name: number for number, name in enumerate(ATTACKERS)}
-    order = whole.assign(place=whole["attacker"].map(places)).sort_values(["epsilon", "place"], kind="stable")
-    return order.drop(columns="place").reset_index(drop=True)
-
-
 def whole(rows: pd.DataFrame, run: Run) -> pd.DataFrame:
     """The rows of attacks that were shown to a classifier for all samples."""
     samples = max(each.stop - each.start for each in run.experiments)
     same = ["crafted_on", "attack", "options", "evaluated_on"]
     return rows[rows.groupby(same, observed=True)["index"].transform("size") == samples]
+
+
+def together(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of several runs; what two of them have, of the first."""
+    plain = [rows.astype(dict.fromkeys(rows.select_dtypes("category"), str)) for rows in parts]
+    same = ["crafted_on", "attack", "options", "targets", "seed", "evaluated_on", "index"]
+    return pd.concat(plain, ignore_index=True).drop_duplicates(same)
 
 
 def small(rows: pd.DataFrame) -> pd.DataFrame:
@@ -58,13 +54,13 @@ def main() -> None:
     parser.add_argument("runs", type=Path, nargs="+")
     asked = parser.parse_args()
     opened = [runs.open_run(folder) for folder in asked.runs]
-    read = [whole(run.rows(ladder.NEEDED), run) for run in opened]
-    lines = [ladder.lines_of(rows, run.experiments, run.cards) for rows, run in zip(read, opened, strict=True)]
-    groups, controls = ladder.sides(opened[0].experiments, opened[0].cards)
+    rows = together([whole(run.rows(ladder.NEEDED), run) for run in opened])
+    experiments = [each for run in opened for each in run.experiments]
+    cards = {name: card for run in opened for name, card in run.cards.items()}
+    asked.out.with_suffix(".csv").write_bytes(tables.csv(ladder.lines_of(rows, experiments, cards)))
+    small(rows).to_parquet(asked.out.with_suffix(".parquet"), index=False, compression="zstd")
+    groups, controls = ladder.sides(experiments, cards)
     first = [*(group.ids[0] for group in groups), *controls.ids[:1]]
-    asked.out.with_suffix(".csv").write_bytes(tables.csv(joined(lines)))
-    plain = [rows.astype(dict.fromkeys(rows.select_dtypes("category"), str)) for rows in read]
-    small(pd.concat(plain)).to_parquet(asked.out.with_suffix(".parquet"), index=False, compression="zstd")
     shown = pd.concat([examples(run, first) for run in opened])
     packed = {"method": "gzip", "compresslevel": 9, "mtime": 0}
     shown.to_csv(f"{asked.out}.rows.csv.gz", index=False, compression=packed)

@@ -1,10 +1,13 @@
 """The shipped ladders: their lines are what their rows say, and their rows are whole."""
 
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 
 from benchmarks import climbed
 from kerckhoffs.evaluation import ladder
+from kerckhoffs.evaluation.experiments import Experiment
 from tests import ROOT
 
 SHIPPED = sorted((ROOT / "results" / "ladder").glob("*.parquet"))
@@ -33,13 +36,12 @@ def test_the_errors_of_the_lines_are_those_of_the_rows(path):
         assert len(keyed) == line.keys
 
 
-def lines(*attackers):
-    columns = {"epsilon": 0.1, "options": "", "attack": "fgsm", "attack_options": "{}", "evaluated_on": "x"}
-    return pd.DataFrame([{**columns, "attacker": name} for name in attackers])
-
-
-def test_runs_are_put_together_in_the_order_of_the_ladder_and_nothing_twice():
-    joined = climbed.joined([lines("key", "twin"), lines("noise")])
-    assert list(joined["attacker"]) == ["noise", "twin", "key"]
-    with pytest.raises(ValueError, match="two runs have lines of the same attack"):
-        climbed.joined([lines("key"), lines("key")])
+def test_what_two_runs_have_is_taken_from_the_first_and_what_is_not_whole_is_left_out():
+    columns = {"crafted_on": "m", "attack": "fgsm", "targets": "untargeted", "seed": 0, "evaluated_on": "m"}
+    first = pd.DataFrame([{**columns, "options": "{}", "index": number, "after": 1} for number in range(3)])
+    second = pd.DataFrame([{**columns, "options": "{}", "index": number, "after": 2} for number in range(2, 5)])
+    found = climbed.together([first.astype({"attack": "category"}), second])
+    assert found["after"].tolist() == [1, 1, 1, 2, 2]
+    run = SimpleNamespace(experiments=[Experiment("fgsm", "m", ("m",), stop=3)])
+    other = first.iloc[:2].assign(options="another")
+    assert set(climbed.whole(pd.concat([first, other]), run)["options"]) == {"{}"}
