@@ -56,6 +56,10 @@ class Child:
         self._ours.close()
 
 
+GONE = (BrokenPipeError, ConnectionResetError)
+"""What a child meets that says something to a parent who was killed: it has nothing more to do."""
+
+
 def begin() -> None:
     """What a child does first: an interruption at the terminal is its parent's business, and it ends with its parent,
     however that ends."""

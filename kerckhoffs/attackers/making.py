@@ -141,6 +141,8 @@ def _work(connection: Connection, part: Part, folder: Path | None, begun: Path) 
         connection.send(("file", str(error)))
     except ValueError as error:
         connection.send(("value", str(error)))
+    except child.GONE:
+        return
 
 
 class _Workshop:

@@ -6,7 +6,6 @@ process that writes. What is not yet written when something breaks or someone st
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -15,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from kerckhoffs import attackers, keys, zoo
+from kerckhoffs import attackers, child, keys, zoo
 from kerckhoffs.checks import FileRefused, check_choice
 from kerckhoffs.evaluation import costs, examples
 from kerckhoffs.evaluation.examples import Samples
@@ -223,15 +222,7 @@ def _begin(task: Task, stop: Event, locked: tuple[Key, ...]) -> None:
         locked: keys whose files are locked. They come over the worker's pipe, and no disk, argument or environment.
     """
     global _worker, _stop
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = parent_process()
-    assert parent is not None
-
-    def end_with_parent() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    child.begin()
     for key in locked:
         keys.hold(key)
     _worker, _stop = Worker(task), stop

@@ -222,6 +222,8 @@ def _work(connection: Connection, order: Order, keys: tuple[Key, ...]) -> None:
         connection.send(("file", str(error)))
     except ValueError as error:
         connection.send(("value", str(error)))
+    except child.GONE:
+        return
 
 
 def _train(connection: Connection, order: Order, keys: tuple[Key, ...]) -> bool:
