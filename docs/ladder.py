@@ -70,6 +70,37 @@ def measured() -> Iterator[str]:
             yield f"**{ATTACKERS[name].name}.** {lessons.lesson(name, lines, middle)}\n"
 
 
+SHORT = ("noise", "labels", "scores", "data", "twin", "own-key", "own-keys", "recovery", "key")
+
+
+def short(model: str = "mnist-table1-keyed", epsilon: float = 0.2) -> str:
+    """The ladder in a few rows: what the strongest of a rung's attacks does to the keyed classifier, and the same to the
+    control."""
+    lines = ladder.read_lines(RESULTS / f"{model}.csv")
+    at = lines[lines["epsilon"] == epsilon]
+    rows = []
+    for name in SHORT:
+        keyed = at[(at["attacker"] == name) & (at["evaluated_on"] != ladder.CONTROL)]
+        line = keyed.loc[keyed["error"].idxmax()]
+        like = at[(at["evaluated_on"] == ladder.CONTROL) & (at["attack_options"] == line["attack_options"])]
+        like = like[(like["attacker"] == ("key" if name == "recovery" else name)) & (like["attack"] == line["attack"])]
+        like = like[like["options"] == ("" if name == "recovery" else line["options"])]
+        rows.append(
+            {
+                "who attacks": ATTACKERS[name].name,
+                "keyed": _percent(line, "error"),
+                "control": _percent(like.iloc[0], "error"),
+                "key advantage": _percent(line, "advantage"),
+                "keys, samples": f"{line['keys']}, {line['samples']}",
+            }
+        )
+    return summaries.markdown(pd.DataFrame(rows))
+
+
+def _percent(line: pd.Series, name: str) -> str:
+    return summaries.percent(*(line[f"{name}{end}"] for end in ("", "_low", "_high")))
+
+
 def page() -> str:
     """The page, in Markdown."""
     parts = [f"## The attackers\n\n{summaries.markdown(attackers())}", *measured()]

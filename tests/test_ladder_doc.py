@@ -26,3 +26,17 @@ def test_what_was_measured_becomes_a_section_with_its_table_and_the_lessons(tmp_
 def test_the_readme_counts_the_attackers():
     words = {14: "Fourteen"}
     assert f"{words[len(ATTACKERS)]} attackers stand on" in " ".join((ROOT / "README.md").read_text("utf-8").split())
+
+
+def test_the_readme_has_the_ladder_in_short():
+    assert ladder.short() in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_what_the_readme_says_of_the_ladder_is_so():
+    rows = [line.split(" | ") for line in ladder.short().splitlines()[2:]]
+    helps = {row[0].removeprefix("| "): float(row[3].split("(")[1].split(" to ")[0]) > 0 for row in rows}
+    assert [name for name, key_helps in helps.items() if key_helps] == ["Gray box: classical twin"]
+    harms = {row[0].removeprefix("| "): float(row[3].rstrip(")").split(" to ")[1]) < 0 for row in rows}
+    assert {"Noise: nothing is known", "Data: another network", "Gray box: several keys of their own"} <= {
+        name for name, key_harms in harms.items() if key_harms
+    }
