@@ -74,8 +74,8 @@ SHORT = ("noise", "labels", "scores", "data", "twin", "own-key", "own-keys", "re
 
 
 def short(model: str = "mnist-table1-keyed", epsilon: float = 0.2) -> str:
-    """The ladder in a few rows: what the strongest of a rung's attacks does to the keyed classifier, and the same to the
-    control."""
+    """The ladder in a few rows: what the strongest of a rung's attacks does to the keyed classifiers, and what the same
+    does to the controls."""
     lines = ladder.read_lines(RESULTS / f"{model}.csv")
     at = lines[lines["epsilon"] == epsilon]
     rows = []
