@@ -1,7 +1,8 @@
 """Photograph each scene of the shipped talk in a headless Chromium: python docs/stage_shots.py [FOLDER [axe.min.js]].
 
 The projector at 1280 x 720 and 1920 x 1080, light and dark, before and after the reveal; the speaker's window; the
-phone at 390 x 844. Without a folder, a few small ones go to docs/stage/. With axe-core
+phone at 390 x 844. Without a folder, a few small ones go to docs/stage/, and sheets with all
+scenes at a size. With axe-core
 (benchmarks/accessibility.py says where it comes from) what that finds serious is printed.
 """
 
@@ -30,6 +31,7 @@ SIZES = {"1280": (1280, 720), "1920": (1920, 1080), "2160": (3840, 2160), "phone
 SHIPPED = ("1280-light-2-revealed", "1920-dark-4-ask", "1920-light-5-revealed", "phone-light-2-ask")
 SHIPPED += ("phone-light-9-inviting", "presenter-light-9-inviting")
 COLOURS = 64
+SHEETS: dict[str, list[Image.Image]] = {"1280-light": [], "1920-light": [], "phone-light": []}
 AXE = ""
 
 
@@ -124,6 +126,7 @@ def main() -> None:
                     post(f"{room}/do", step, token)
                 shoot(pages, f"{number + 1}{state}", folder)
         browser.close()
+    sheets()
 
 
 PICTURES = (
@@ -150,11 +153,28 @@ def shoot(pages: Mapping[str, Page], state: str, folder: Path | None) -> None:
         if folder is not None:
             folder.mkdir(exist_ok=True)
             page.screenshot(path=folder / f"{called}.png")
-        elif called in SHIPPED:
-            picture = Image.open(io.BytesIO(page.screenshot()))
-            picture.thumbnail((1000, 700))
+        elif called in SHIPPED or name in SHEETS:
+            picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
             (ROOT / "docs" / "stage").mkdir(exist_ok=True)
-            picture.quantize(COLOURS).save(ROOT / "docs" / "stage" / f"{called}.png", optimize=True)
+            if name in SHEETS:
+                small = picture.copy()
+                small.thumbnail((480, 480))
+                SHEETS[name].append(small)
+            if called in SHIPPED:
+                picture.thumbnail((1000, 700))
+                picture.quantize(COLOURS).save(ROOT / "docs" / "stage" / f"{called}.png", optimize=True)
+
+
+def sheets() -> None:
+    """Every scene at a size on one picture, in the order of the talk."""
+    for name, pictures in SHEETS.items():
+        if pictures:
+            across = 8 if name.startswith("phone") else 4
+            width, height = pictures[0].size
+            page = Image.new("RGB", (across * width, -(-len(pictures) // across) * height), "white")
+            for number, picture in enumerate(pictures):
+                page.paste(picture, (number % across * width, number // across * height))
+            page.quantize(COLOURS).save(ROOT / "docs" / "stage" / f"all-{name}.png", optimize=True)
 
 
 OVERFLOW = """() => {

@@ -95,12 +95,12 @@ def test_what_is_stopped_ends_and_is_taken_up_again(make):
 
 def test_more_than_a_few_are_refused(make):
     all_of_them = Makings(threading.Semaphore(1))
-    begun = [all_of_them.begin(str(number)) for number in range(WAITING)]
+    begun = [begin(all_of_them, str(number)) for number in range(WAITING)]
     with pytest.raises(ValueError, match="try again later"):
-        all_of_them.begin("one more")
+        begin(all_of_them, "one more")
     make.release.set()
     assert all(each.wait(LIMIT) for each in begun)
-    assert all_of_them.begin("one more").wait(LIMIT)
+    assert begin(all_of_them, "one more").wait(LIMIT)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_what_breaks_off_says_why_and_lets_the_next_one_in(monkeypatch, error, s
 
 
 def test_how_far_it_is_is_said_with_what_it_has_cost(make):
-    making = Makings(threading.Semaphore(1)).begin("a")
+    making = begin(Makings(threading.Semaphore(1)), "a")
     assert make.at_work.acquire(timeout=LIMIT)
     make.release.set()
     assert making.wait(LIMIT)

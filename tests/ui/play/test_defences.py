@@ -149,7 +149,8 @@ def test_each_of_several_networks_is_named_with_what_it_says_alone(defence):
     made = against(defence)
     assert len(classifier.titles) == DEFENCES[defence].networks == len(set(classifier.titles))
     for title, logits in zip(classifier.titles, classifier.members(made.image), strict=True):
-        assert f"{title}: {int(logits.argmax())} (" in page
+        tops = (logits[0] > logits.max() - 1e-3).nonzero().flatten().tolist()  # in another batch it rounds otherwise
+        assert any(f"{title}: {each} (" in page for each in tops)
         assert f'alt="what is seen by {title}"' in page
 
 
