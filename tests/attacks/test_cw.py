@@ -105,9 +105,7 @@ def test_a_penalty_does_not_depend_on_the_batch(shipped, batch):
     alone = penalty(model, images[:1], targets[:1], True, 0.0, const[:1])
     within = penalty(model, images[:batch], targets[:batch], True, 0.0, const[:batch])
     assert [len(part) for part in within] == [batch] * 3
-    for part, one in zip(
-        within, alone, strict=True
-    ):  # but for rounding, by the processor
+    for part, one in zip(within, alone, strict=True):  # but for rounding, by the processor
         torch.testing.assert_close(part[:1], one, rtol=1e-5, atol=1e-6)
 
 
