@@ -36,7 +36,7 @@ def shown(scene: Scene, source: str = "") -> Shown:
         raise ValueError(f"none of the rungs {', '.join(scene.rungs)} was measured")
     samples = int(found[0]["samples"])
     title = f"Digits read wrong, of {samples}, at ε = {scene.epsilon:g} (linf)"
-    if scene.each and len(scene.rungs) == 1:
+    if _alone(scene):
         title = f"{ATTACKERS[found[0]['attacker']].name}: {title[0].lower()}{title[1:]}"
     controlled = any(len(each["values"]) > 1 for each in found)
     same = ", and the same on the control" * controlled
@@ -68,8 +68,12 @@ def _rung(at: pd.DataFrame, rung: str, scene: Scene) -> list[dict[str, Any]]:
         chosen = [group.loc[group["error"].idxmax()] for _, group in keyed.groupby("options", sort=False)]
     else:
         chosen = [] if keyed.empty else [keyed.loc[keyed["error"].idxmax()]]
-    alone = scene.each and len(scene.rungs) == 1
-    return [_row(at, line, labelled=scene.each or ":" in rung, alone=alone) for line in chosen]
+    return [_row(at, line, labelled=scene.each or ":" in rung, alone=_alone(scene)) for line in chosen]
+
+
+def _alone(scene: Scene) -> bool:
+    """Whether a scene shows the options of one attacker, whose name the title then says."""
+    return scene.each and len({rung.partition(":")[0] for rung in scene.rungs}) == 1
 
 
 def _keyed(at: pd.DataFrame, rung: str) -> pd.DataFrame:
