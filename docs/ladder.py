@@ -82,23 +82,18 @@ def short(model: str = "mnist-table1-keyed", epsilon: float = 0.2) -> str:
     for name in SHORT:
         keyed = at[(at["attacker"] == name) & (at["evaluated_on"] != ladder.CONTROL)]
         line = keyed.loc[keyed["error"].idxmax()]
-        like = at[(at["evaluated_on"] == ladder.CONTROL) & (at["attack_options"] == line["attack_options"])]
-        like = like[(like["attacker"] == ("key" if name == "recovery" else name)) & (like["attack"] == line["attack"])]
-        like = like[like["options"] == ("" if name == "recovery" else line["options"])]
+        control = ladder.like(lines, line)
+        assert control is not None
         rows.append(
             {
                 "who attacks": ATTACKERS[name].name,
-                "keyed": _percent(line, "error"),
-                "control": _percent(like.iloc[0], "error"),
-                "key advantage": _percent(line, "advantage"),
+                "keyed": ladder.share(line),
+                "control": ladder.share(control),
+                "key advantage": ladder.share(line, "advantage"),
                 "keys, samples": f"{line['keys']}, {line['samples']}",
             }
         )
     return summaries.markdown(pd.DataFrame(rows))
-
-
-def _percent(line: pd.Series, name: str) -> str:
-    return summaries.percent(*(line[f"{name}{end}"] for end in ("", "_low", "_high")))
 
 
 def page() -> str:

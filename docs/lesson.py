@@ -14,7 +14,6 @@ import pandas as pd
 
 from kerckhoffs.evaluation import ladder
 from kerckhoffs.evaluation.keytests import report
-from kerckhoffs.evaluation.summaries import percent
 
 RESULTS = Path(__file__).parent.parent / "results"
 MODEL = "mnist-table1-keyed"
@@ -23,8 +22,8 @@ HEAD = """# A lesson: is a secret key worth anything?
 
 45 minutes, for people who know what a neural network is. You need one machine with a projector: `streamlit run app.py`,
 and the links below. Each step has a question: let everybody answer before you show what happens. The answers are
-measured: errors of 1000 test images with 95 % intervals, each for the strongest attack that was tried on that rung
-(docs/ladder.md has all of them). Print the questions: they are the last page.
+measured on {samples} test images and {keys} keys, with 95 % intervals, each for the strongest attack that was tried on
+that rung (docs/ladder.md has all of them). Print the questions: they are the last page.
 
 The links hide what a step does not need; "Show all controls" at the bottom brings it back.
 
@@ -142,19 +141,14 @@ def figures() -> dict[str, str]:
     best = ladder.strongest(lines)
     tests = report.read(RESULTS / "keylab" / f"{MODEL}.csv")
 
-    def of(attacker: str, epsilon: float, options: str = "", control: bool = False) -> pd.Series:
-        """The attack that does best on the keyed one; of the control, what the same attack does to it."""
-        at = best[(best["attacker"] == attacker) & (best["epsilon"].round(6) == epsilon)]
-        at = at[(at["evaluated_on"] != ladder.CONTROL) & at["options"].str.startswith(options)]
-        line = at.iloc[0]
-        if not control:
-            return line
-        same = ["epsilon", "attacker", "options", "attack", "attack_options"]
-        like = lines[(lines[same] == line[same]).all(axis=1) & (lines["evaluated_on"] == ladder.CONTROL)]
-        return like.iloc[0]
+    used: list[pd.Series] = []
 
-    def share(line: pd.Series, name: str = "error") -> str:
-        return percent(*(line[f"{name}{end}"] for end in ("", "_low", "_high"))) + " %" * (name == "error")
+    def of(attacker: str, tenths: int, options: str = "") -> pd.Series:
+        """The attack that does best on the keyed one."""
+        at = best[(best["attacker"] == attacker) & (best["epsilon"].round(6) == tenths / 10)]
+        at = at[(at["evaluated_on"] != ladder.CONTROL) & at["options"].str.startswith(options)]
+        used.append(at.iloc[0])
+        return used[-1]
 
     found = {}
     for word, (attacker, options) in {
@@ -165,11 +159,16 @@ def figures() -> dict[str, str]:
         "own": ("own-key", ""),
     }.items():
         for tenths in (1, 2, 3):
-            found[f"{word}_{tenths}"] = share(of(attacker, tenths / 10, options))
-            found[f"control_{word}_{tenths}"] = share(of(attacker, tenths / 10, options, control=True))
-            found[f"advantage_{word}_{tenths}"] = share(of(attacker, tenths / 10, options), "advantage")
+            line = of(attacker, tenths, options)
+            control = ladder.like(lines, line)
+            assert control is not None
+            found[f"{word}_{tenths}"] = f"{ladder.share(line)} %"
+            found[f"control_{word}_{tenths}"] = f"{ladder.share(control)} %"
+            found[f"advantage_{word}_{tenths}"] = ladder.share(line, "advantage")
     for tenths in range(11):
-        found[f"leak_{tenths}"] = share(of("part-of-key", 0.2, f"share={tenths / 10}:"))
+        found[f"leak_{tenths}"] = f"{ladder.share(of('part-of-key', 2, f'share={tenths / 10}:'))} %"
+    found["samples"] = " to ".join(map(str, sorted({line["samples"] for line in used})))
+    found["keys"] = " to ".join(map(str, sorted({line["keys"] for line in used})))
     found["years"] = f"{report.one(tests, 'guesses', 'half of all keys')['value']:.0f}"
     found["half_clean"] = f"{100 * report.one(tests, 'leak', '0.5')['value']:.0f} %"
     return found
@@ -178,7 +177,8 @@ def figures() -> dict[str, str]:
 def page() -> str:
     """The page, in Markdown."""
     assert sum(step.minutes for step in STEPS) == 45
-    known, parts, minute = figures(), [HEAD], 0
+    known = figures()
+    parts, minute = [HEAD.format(**known)], 0
     for number, step in enumerate(STEPS, 1):
         parts.append(
             f"## {number}. {step.title} (minute {minute} to {minute + step.minutes})\n\n"

@@ -1,9 +1,8 @@
 """Photograph each scene of the shipped talk in a headless Chromium: python docs/stage_shots.py [FOLDER [axe.min.js]].
 
 The projector at 1280 x 720 and 1920 x 1080, light and dark, before and after the reveal; the speaker's window; the
-phone at 390 x 844. Without a folder, a few small ones go to docs/stage/, and sheets with all
-scenes at a size. With axe-core
-(benchmarks/accessibility.py says where it comes from) what that finds serious is printed.
+phone at 390 x 844. Without a folder, a few small ones go to docs/stage/, and sheets with all scenes at a size. With
+axe-core (benchmarks/accessibility.py says where it comes from) what that finds serious is printed.
 """
 
 import io

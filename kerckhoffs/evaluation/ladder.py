@@ -235,6 +235,21 @@ def read_lines(path: Path) -> pd.DataFrame:
     return found.assign(options=found["options"].fillna("").astype(str))[list(LINES)]
 
 
+def like(lines: pd.DataFrame, line: pd.Series) -> pd.Series | None:
+    """The line of the controls that a line is held against: the same attack with the same options and budgets, by the
+    same attacker; None if they were not attacked so."""
+    attacker, options = _against_control(line["attacker"], line["options"])
+    same = (lines["evaluated_on"] == CONTROL) & (lines["attacker"] == attacker) & (lines["options"] == options)
+    for name in ("epsilon", "attack", "attack_options"):
+        same &= lines[name] == line[name]
+    return lines[same].iloc[0] if same.any() else None
+
+
+def share(line: pd.Series, name: str = "error") -> str:
+    """An error or advantage of a line with its interval, in percent, without the sign."""
+    return percent(*(line[f"{name}{end}"] for end in ("", "_low", "_high")))
+
+
 def strongest(lines: pd.DataFrame) -> pd.DataFrame:
     """One line for each budget, rung and group: that of the attack which does best."""
     return lines[lines["best"]].drop_duplicates(["epsilon", "attacker", "options", "evaluated_on"])
@@ -316,8 +331,12 @@ def _control_of(each: _Tried, group: Group, controls: Group) -> tuple[str, ...]:
     """The key of what is held against it: the same attacker on the control that is its pair."""
     number = group.ids.index(each.evaluated)
     control = controls.ids[number] if number < len(controls.ids) else ""
-    attacker, options = ("key", "") if each.rung[0] in KNOWN else each.rung
-    return attacker, options, each.attack, each.attack_options, control
+    return *_against_control(*each.rung), each.attack, each.attack_options, control
+
+
+def _against_control(attacker: str, options: str) -> tuple[str, str]:
+    """The rung of a control that a rung is held against: who has the weights of one that has no key has everything."""
+    return ("key", "") if attacker in KNOWN else (attacker, options)
 
 
 def _gained(pairs: Sequence[tuple[_Tried, _Tried]], epsilon: float) -> tuple[float, float, float]:

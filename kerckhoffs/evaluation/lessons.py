@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from kerckhoffs.evaluation.summaries import percent
+from kerckhoffs.evaluation import ladder
 
 LESSONS: dict[str, str] = {
     "noise": "Random noise of the same size knows nothing and aims at nothing, so what it misleads is a weakness of "
@@ -41,18 +41,11 @@ def lesson(attacker: str, lines: pd.DataFrame, epsilon: float) -> str:
         lines: as evaluation.ladder.lines gives them; of an attacker with several options the strongest counts.
     """
     at = lines[(lines["attacker"] == attacker) & (lines["epsilon"] == epsilon)]
-    keyed, control = at[at["advantage"].notna()], at[at["advantage"].isna()]
+    keyed = at[at["advantage"].notna()]
     if keyed.empty:
         return LESSONS[attacker]
     best = keyed.loc[keyed["error"].idxmax()]
-    said = f"{LESSONS[attacker]} Here, at ε {epsilon:g}, it leaves {_share(best, 'error')} wrong"
-    like = control[(control["attack"] == best["attack"]) & (control["options"] == best["options"])]
-    if not like.empty:
-        said += f", and {_share(like.iloc[0], 'error')} of the control without a key"
-    return (
-        f"{said}; the key advantage is {percent(*(best[f'advantage{end}'] for end in ('', '_low', '_high')))} points."
-    )
-
-
-def _share(line: pd.Series, name: str) -> str:
-    return f"{percent(*(line[f'{name}{end}'] for end in ('', '_low', '_high')))} %"
+    said = f"{LESSONS[attacker]} Here, at ε {epsilon:g}, it leaves {ladder.share(best)} % wrong"
+    if (control := ladder.like(lines, best)) is not None:
+        said += f", and {ladder.share(control)} % of the control without a key"
+    return f"{said}; the key advantage is {ladder.share(best, 'advantage')} points."

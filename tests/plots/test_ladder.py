@@ -6,7 +6,7 @@ import pytest
 
 from kerckhoffs.attackers import ATTACKERS
 from kerckhoffs.evaluation import lessons
-from kerckhoffs.evaluation.ladder import LINES
+from kerckhoffs.evaluation.ladder import CONTROL, LINES
 from kerckhoffs.plots import ladder
 
 
@@ -102,7 +102,7 @@ def test_every_attacker_has_its_lesson_and_its_number_is_the_measured_one():
     assert set(lessons.LESSONS) == set(ATTACKERS)
     assert all(each.endswith(".") for each in lessons.LESSONS.values())
     lines = table(
-        line("twin", 0.25, advantage=0.5), line("twin", 0.1, advantage=0.6), line("twin", 0.75, group="control")
+        line("twin", 0.25, advantage=0.5), line("twin", 0.1, advantage=0.6), line("twin", 0.75, group=CONTROL)
     )
     said = lessons.lesson("twin", lines, 0.1)
     assert "it leaves 25.0 (20.0 to 30.0) % wrong" in said

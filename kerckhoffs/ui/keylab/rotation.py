@@ -41,7 +41,8 @@ def said(found: pd.DataFrame) -> str:
     last, repeats = found["epoch"].max(), found["seed"].nunique()
     old, none = (means[start] for start in ("old weights", "none"))
     return (
-        f"behind a new key the old weights misread {old[0]:.0%} of the validation samples, as good as never trained. "
+        f"behind a new key the old weights misread {old[0]:.0%} of the validation samples, weights that were never "
+        f"trained {none[0]:.0%}. "
         f"After one epoch {old[1]:.1%}, from nothing {none[1]:.1%}; after {last} epochs {old[last]:.1%} and "
         f"{none[last]:.1%}. {'One pair' if repeats == 1 else f'Means of {repeats} pairs'} of keys, quick recipe: "
         "`python -m benchmarks.rotation`."

@@ -34,7 +34,7 @@ def shown(scene: Scene, source: str = "") -> Shown:
     found = [each for rung in scene.rungs or tuple(ATTACKERS) for each in _rung(at, rung, scene)]
     if not found:
         raise ValueError(f"none of the rungs {', '.join(scene.rungs)} was measured")
-    samples = int(found[0]["samples"])
+    samples = " to ".join(map(str, sorted({int(each["samples"]) for each in found})))
     title = f"Digits read wrong, of {samples}, at ε = {scene.epsilon:g} (linf)"
     if _alone(scene):
         title = f"{ATTACKERS[found[0]['attacker']].name}: {title[0].lower()}{title[1:]}"
@@ -91,12 +91,12 @@ def _keyed(at: pd.DataFrame, rung: str) -> pd.DataFrame:
 
 
 def _row(at: pd.DataFrame, line: pd.Series, labelled: bool, alone: bool) -> dict[str, Any]:
-    same = (at["attacker"] == line["attacker"]) & (at["options"] == line["options"])
-    control = at[same & (at["attack"] == line["attack"]) & (at["evaluated_on"] == ladder.CONTROL)]
+    named = line["attacker"] == "key" or line["attacker"] not in ladder.KNOWN  # a control's key cannot leak in part
+    control = ladder.like(at, line) if named else None
     option = line["options"].partition(":")[0].replace("=", " ")
     name = ATTACKERS[line["attacker"]].name
     label = option if alone and option else f"{name}, {option}" if labelled and option else name
-    values = [_value(each) for _, each in (("", line), *control.head(1).iterrows())]
+    values = [_value(each) for each in (line, control) if each is not None]
     return {
         "attacker": line["attacker"],
         "label": label,
