@@ -144,9 +144,8 @@ def test_of_several_networks_every_tile_is_told_from_the_next():
 
 @pytest.mark.parametrize("defence", ["kda", "voting"])
 def test_each_of_several_networks_is_named_with_what_it_says_alone(defence):
-    page = html(opened(network=NETWORK, right=model_of(defence)))
-    classifier = model(model_of(defence))
-    made = against(defence)
+    classifier, made = model(model_of(defence)), against(defence)
+    page = html(opened(network=NETWORK, right=made.right, sample=made.value))
     assert len(classifier.titles) == DEFENCES[defence].networks == len(set(classifier.titles))
     for title, logits in zip(classifier.titles, classifier.members(made.image), strict=True):
         tops = (logits[0] > logits.max() - 1e-3).nonzero().flatten().tolist()  # in another batch it rounds otherwise
