@@ -32,7 +32,7 @@ def new_batch() -> None:
         st.rerun()
 
 
-with page("Batch", heading="Batch: attacks on many samples"):
+with page("Batch", heading="Attacks on many samples"):
     link.arrive()
     if run := shown(RUN):
         watch(run, RUN, results, "New batch")

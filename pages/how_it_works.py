@@ -146,7 +146,7 @@ def claims() -> None:
     st.page_link(PAGES[0].file, label="Try it in Play", icon=":material/swords:")
 
 
-with page("How it works", heading="A secret key before the network"):
+with page("How it works", heading="A key before the network"):
     st.caption(
         "O. Taran, S. Rezaeifar and S. Voloshynovskiy, Bridging machine learning and cryptography in defence against "
         "adversarial attacks, 2018. Table 1 and Table 2 are its two networks. Every figure here is computed by this "

@@ -29,7 +29,7 @@ def climb() -> None:
     )
 
 
-with page("Ladder", heading="The ladder: from knowing nothing to having the key"):
+with page("Ladder", heading="From nothing to the key"):
     if run := shown(RUN):
         watch(run, RUN, ladder.results, "Another ladder")
     else:

@@ -66,7 +66,7 @@ def again() -> None:
         st.rerun()
 
 
-with page("Table 3", heading="Table 3 of the paper, and what came out here"):
+with page("Table 3", heading="Table 3, made again"):
     with panel(1, "The paper and this program", "table3_result"), sentences():
         result()
     with panel(2, "Make a row again", "table3_again"), sentences():

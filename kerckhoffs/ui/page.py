@@ -88,7 +88,11 @@ STYLE = """
 
 @contextmanager
 def page(title: str, heading: str) -> Iterator[None]:
-    """The whole of a page; its heading stands in the row of the navigation."""
+    """The whole of a page; its heading stands in the row of the navigation.
+
+    Args:
+        heading: short, so that the row stays one row on a small laptop (tests/browser/test_navigation.py).
+    """
     with _turn():
         one_thread()
         st.set_page_config(page_title=f"{title} · Kerckhoffs", page_icon="🔑", layout="wide")
