@@ -8,9 +8,13 @@ import pytest
 from starlette.applications import Starlette
 from streamlit import config
 
+from kerckhoffs import data, zoo
+from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.data import DATASETS
 from kerckhoffs.evaluation import ladder
+from kerckhoffs.evaluation.judge import predictions
 from kerckhoffs.room import Shown, limits, phones, rooms, talk
+from kerckhoffs.ui.play.experiment import OPENING_SAMPLE, compare, craft
 from kerckhoffs.ui.stage import blocks, examples, experiment, live, routes, rungs, show
 from tests import ROOT
 from tests.rooms import SEVEN, TALK, Client, phone
@@ -241,6 +245,30 @@ def test_the_shipped_talk_can_be_shown_and_none_of_its_verdicts_leaks():
         else:
             assert before.count('"outcome"') == len(scene.known)
             assert after.count('"outcome"') == len(scene.who)
+
+
+def test_the_shipped_talk_stays_with_the_digit_that_play_opens_on_and_tells_its_story():
+    scenes = [each for each in talk.read(talk.shipped()["key"]).scenes if each.play]
+    assert {experiment.read(each.play).value for each in scenes} == {str(OPENING_SAMPLE)}
+    alone, keyed, noise, leaked = (each for each in scenes if each.question)
+    for scene, story in (
+        (alone, ["fooled"]),
+        (keyed, ["fooled", "still right"]),
+        (noise, ["no evidence"] * 3),
+        (leaked, ["still right", "fooled"]),  # shown where the room has drawn nothing and nothing can be computed
+    ):
+        assert outcomes({"view": examples.shown(scene).after}) == story
+    for scene in (alone, leaked):
+        made = experiment.read(scene.play)
+        assert max(compare(made, craft(made)(None))[made.crafted_on].after) > 0.95
+
+
+def test_the_share_of_digits_in_the_notes_of_the_shipped_talk_is_what_comes_out():
+    [scene] = [each for each in talk.read(talk.shipped()["key"]).scenes if "seven digits in ten" in each.notes]
+    made = experiment.read(scene.play)
+    model, (images, labels) = zoo.load(made.left), data.load(made.dataset)
+    example = ATTACKS[made.attack].run(model, images, labels, **dict(made.options))
+    assert 0.65 < float((predictions(model, example) != labels).float().mean()) < 0.75
 
 
 def test_the_scene_in_the_manual_can_be_shown():
