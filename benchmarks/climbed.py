@@ -4,7 +4,9 @@
 
 A run may have been broken off: what it had not finished for all samples is left out. Three files are written beside
 each other: the lines (.csv), of every row what they were read from (.parquet; a test reads them again), and whole rows
-to look at (.rows.csv.gz), of the first key and its control, the first samples.
+to look at (.rows.csv.gz), of the first key and its control, the first samples. What these files have already stays,
+where the runs do not have it anew: what an attack did to a classifier is replaced as a whole. The first run names all
+keys and controls, in their order.
 """
 
 import argparse
@@ -34,6 +36,16 @@ def together(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(plain, ignore_index=True).drop_duplicates(same)
 
 
+def before(path: Path, runs_rows: pd.DataFrame) -> list[pd.DataFrame]:
+    """The rows of a file that is there, but those of attacks that runs have anew on the same classifiers."""
+    if not path.exists():
+        return []
+    there = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    names = ["crafted_on", "attack", "options", "evaluated_on"]
+    anew = pd.MultiIndex.from_frame(runs_rows[names].astype(str).drop_duplicates())
+    return [there[~pd.MultiIndex.from_frame(there[names].astype(str)).isin(anew)]]
+
+
 def small(rows: pd.DataFrame) -> pd.DataFrame:
     """What lines are read from, in few bytes."""
     kinds = {"index": "int16", "label": "int8", "before": "int8", "after": "int8", "linf": "float32"}
@@ -54,16 +66,19 @@ def main() -> None:
     parser.add_argument("runs", type=Path, nargs="+")
     asked = parser.parse_args()
     opened = [runs.open_run(folder) for folder in asked.runs]
-    rows = together([whole(run.rows(ladder.NEEDED), run) for run in opened])
+    made = together([whole(run.rows(ladder.NEEDED), run) for run in opened])
+    packed_rows, shown_rows = asked.out.with_suffix(".parquet"), Path(f"{asked.out}.rows.csv.gz")
+    rows = together([made, *before(packed_rows, made)])
     experiments = [each for run in opened for each in run.experiments]
     cards = {name: card for run in opened for name, card in run.cards.items()}
     asked.out.with_suffix(".csv").write_bytes(tables.csv(ladder.lines_of(rows, experiments, cards)))
-    small(rows).to_parquet(asked.out.with_suffix(".parquet"), index=False, compression="zstd")
+    small(rows).to_parquet(packed_rows, index=False, compression="zstd")
     groups, controls = ladder.sides(experiments, cards)
     first = [*(group.ids[0] for group in groups), *controls.ids[:1]]
-    shown = pd.concat([examples(run, first) for run in opened])
+    shown = together([examples(run, first) for run in opened])
+    shown = together([shown, *before(shown_rows, shown)])
     packed = {"method": "gzip", "compresslevel": 9, "mtime": 0}
-    shown.to_csv(f"{asked.out}.rows.csv.gz", index=False, compression=packed)
+    shown.to_csv(shown_rows, index=False, compression=packed)
 
 
 if __name__ == "__main__":

@@ -52,22 +52,21 @@ def attackers() -> pd.DataFrame:
 
 def measured() -> Iterator[str]:
     """A section a measured ladder: its table at every budget, and the lessons at the middle one."""
-    for path in sorted(RESULTS.glob("*.csv")):
+    for name, path in ladder.measured(RESULTS).items():
         lines = ladder.read_lines(path)
         epsilons = sorted(lines["epsilon"].unique())
         middle = epsilons[len(epsilons) // 2]
         counts = lines[lines["advantage"].notna()]
-        yield f"## Measured: {path.stem}\n"
+        yield f"## Measured: {name}\n"
         yield (
             f"Percent with 95 % intervals, of the first {counts['samples'].max()} test samples at most and "
-            f"{counts['keys'].max()} of the defender's keys at most. The strongest of the attacks of each rung.\n"
+            f"{counts['keys'].max()} of the defender's keys at most. The attack of each rung that does best on the "
+            "keyed classifiers, and what the same one does to the controls.\n"
         )
-        brief = ladder.brief(lines)
-        brief["keys, samples"] = [f"{line.keys}, {line.samples}" for line in ladder.strongest(lines).itertuples()]
-        yield summaries.markdown(brief)
+        yield summaries.markdown(ladder.brief(lines))
         yield f"### What each rung shows, at ε {middle:g}\n"
-        for name in dict.fromkeys(lines["attacker"]):
-            yield f"**{ATTACKERS[name].name}.** {lessons.lesson(name, lines, middle)}\n"
+        for attacker in dict.fromkeys(lines["attacker"]):
+            yield f"**{ATTACKERS[attacker].name}.** {lessons.lesson(attacker, lines, middle)}\n"
 
 
 SHORT = ("noise", "labels", "scores", "data", "twin", "own-key", "own-keys", "recovery", "key")

@@ -4,6 +4,7 @@ import pandas as pd
 
 from docs import ladder
 from kerckhoffs.attackers import ATTACKERS
+from kerckhoffs.evaluation.ladder import CONTROL
 from tests import ROOT
 from tests.plots.test_ladder import line
 
@@ -14,12 +15,13 @@ def test_the_page_is_what_the_registry_and_the_results_say():
 
 
 def test_what_was_measured_becomes_a_section_with_its_table_and_the_lessons(tmp_path, monkeypatch):
-    lines = [line("twin", 0.25, advantage=0.5), line("twin", 0.75, group="control"), line("key", 1.0, advantage=0.0)]
+    lines = [line("twin", 0.25, advantage=0.5), line("twin", 0.75, group=CONTROL), line("key", 1.0, advantage=0.0)]
     pd.DataFrame(lines).to_csv(tmp_path / "mnist-table1-keyed.csv", index=False)
     monkeypatch.setattr(ladder, "RESULTS", tmp_path)
     text = "\n".join(ladder.measured())
     assert "## Measured: mnist-table1-keyed" in text
-    assert "| 0.1 | twin | pgd | keyed | 25.0 (20.0 to 30.0) | 50.0 (40.0 to 60.0) | 1, 100 |" in text
+    errors = "25.0 (20.0 to 30.0) | 75.0 (70.0 to 80.0) | 50.0 (40.0 to 60.0)"
+    assert f"| 0.1 | twin | pgd | keyed | {errors} | 1, 100 |" in text
     assert "it leaves 100.0 (95.0 to 105.0) % wrong" in text
 
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from kerckhoffs import attackers
 from kerckhoffs.attackers import ATTACKERS
 from kerckhoffs.attacks import ATTACKS
+from kerckhoffs.data import DATASETS
 from kerckhoffs.evaluation import advantage
 from kerckhoffs.evaluation.experiments import Experiment
 from kerckhoffs.evaluation.summaries import named, percent
@@ -190,8 +191,9 @@ def lines(rows: pd.DataFrame, groups: Sequence[Group], controls: Group, epsilons
 
     Returns:
         LINES: errors and advantages in [0, 1] with the ends of their 95 % intervals; crafted_on of the first of a
-        group; queries: forwards an example; best: whether no other attack of this rung does better on this group. The
-        advantage is NaN where the control was not attacked likewise, and for the control itself.
+        group; queries: forwards an example; best: whether no other attack of this rung, with the same budget of
+        queries, does better on this group. The advantage is NaN where the control was not attacked likewise, and for
+        the control itself.
     """
     rows = rows[rows["targets"] == "untargeted"].astype({"crafted_on": str, "evaluated_on": str})
     named = {id_: group.name for group in (*groups, controls) for id_ in group.ids}
@@ -218,7 +220,7 @@ def lines(rows: pd.DataFrame, groups: Sequence[Group], controls: Group, epsilons
     table = pd.DataFrame(found, columns=list(LINES[:-1]))
     if table.empty:
         return table.assign(best=pd.Series(dtype=bool))
-    highest = table.groupby(["epsilon", "attacker", "options", "evaluated_on"], sort=False)["error"].transform("max")
+    highest = table.groupby(_points(table), sort=False)["error"].transform("max")
     order = {name: number for number, name in enumerate(ATTACKERS)}
     table = table.assign(best=table["error"] == highest, place=table["attacker"].map(order))
     sorted_ = table.sort_values(["epsilon", "place"], kind="stable").drop(columns="place").reset_index(drop=True)
@@ -233,6 +235,16 @@ def read_lines(path: Path) -> pd.DataFrame:
     """
     found = pd.read_csv(path, dtype={"options": "string"})
     return found.assign(options=found["options"].fillna("").astype(str))[list(LINES)]
+
+
+def measured(folder: Path) -> dict[str, Path]:
+    """The files of lines in a folder, by the model that they are named after; the sets in the order of DATASETS."""
+
+    def place(path: Path) -> tuple[int, str]:
+        sets = [number for number, name in enumerate(DATASETS) if path.stem.startswith(f"{name}-")]
+        return (*sets, len(DATASETS))[0], path.stem
+
+    return {path.stem: path for path in sorted(folder.glob("*.csv"), key=place)}
 
 
 def like(lines: pd.DataFrame, line: pd.Series) -> pd.Series | None:
@@ -251,8 +263,22 @@ def share(line: pd.Series, name: str = "error") -> str:
 
 
 def strongest(lines: pd.DataFrame) -> pd.DataFrame:
-    """One line for each budget, rung and group: that of the attack which does best."""
-    return lines[lines["best"]].drop_duplicates(["epsilon", "attacker", "options", "evaluated_on"])
+    """One line for each budget, of epsilon and of queries, each rung and group: that of the attack which does best."""
+    best = lines[lines["best"]]
+    first = ~pd.concat(_points(best), axis=1).duplicated() if len(best) else best["best"]
+    return best[first]
+
+
+def asked(attack_options: str) -> int | None:
+    """How many queries an attack may ask, by its options as JSON; None if it is not said."""
+    found: int | None = json.loads(attack_options).get("max_queries")
+    return found
+
+
+def _points(lines: pd.DataFrame) -> list[pd.Series]:
+    """What lines share that are of one point of the ladder, tried with several attacks."""
+    names = ("epsilon", "attacker", "options", "evaluated_on")
+    return [*(lines[name] for name in names), lines["attack_options"].map(asked).fillna(0).rename("queries")]
 
 
 @dataclass(frozen=True)
@@ -422,9 +448,15 @@ def report(lines: pd.DataFrame) -> pd.DataFrame:
 
 
 def brief(lines: pd.DataFrame) -> pd.DataFrame:
-    """The best attack of each rung, for where there is little room."""
-    best = report(strongest(lines))
-    best["attacker"] = [
-        f"{name} {options}".strip() for name, options in zip(best["attacker"], best["options"], strict=True)
-    ]
-    return best[["epsilon", "attacker", "attack", "evaluated on", "attacked error %", "key advantage %"]]
+    """The best attack of each rung on each defence, and what the same attack does to the control: for where there is
+    little room. Of lines of the control alone, its own."""
+    best = strongest(lines)
+    defended = best[best["evaluated_on"] != CONTROL]
+    best = best if defended.empty else defended
+    beside = [like(lines, line) for _, line in best.iterrows()]
+    shown = report(best)
+    shown["attacker"] = (shown["attacker"] + " " + shown["options"]).str.strip()
+    shown["control %"] = ["-" if line is None else share(line) for line in beside]
+    shown["keys, samples"] = [f"{line.keys}, {line.samples}" for line in best.itertuples()]
+    names = ("epsilon", "attacker", "attack", "evaluated on", "attacked error %", "control %", "key advantage %")
+    return shown[[*names, "keys, samples"]]

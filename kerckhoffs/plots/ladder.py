@@ -1,7 +1,6 @@
 """The ladder as figures: the error at each rung with the key advantage beside it, and curves along what an attacker
 has more or less of. Knows no Streamlit."""
 
-import json
 import textwrap
 from html import escape
 from typing import Any
@@ -12,6 +11,7 @@ from plotly.subplots import make_subplots
 
 from kerckhoffs.attackers import ATTACKERS
 from kerckhoffs.attacks import ATTACKS
+from kerckhoffs.evaluation.ladder import asked, strongest
 from kerckhoffs.plots.charts import ENDS
 from kerckhoffs.plots.runs import DASHES, PERCENT, SYMBOLS, colour, ends, layout
 
@@ -36,7 +36,7 @@ def rung_words(attacker: str, options: str, attack_options: str = "{}") -> str:
         for number, (name, default) in enumerate((each.name, str(each.default)) for each in entry.options)
         if name in given and (number == 0 or given[name] != default)
     ]
-    queries = json.loads(attack_options).get("max_queries")
+    queries = asked(attack_options)
     said += [f"{queries} queries"] if queries else []
     return ", ".join([entry.name, *said])
 
@@ -48,11 +48,9 @@ def read(options: str) -> dict[str, str]:
 
 def best(lines: pd.DataFrame, epsilon: float) -> pd.DataFrame:
     """The line of the best attack of each rung and group at a budget, each rung under its words."""
-    at = lines[(lines["epsilon"] == epsilon) & lines["attacker"].isin(ATTACKERS)]
+    at = strongest(lines[(lines["epsilon"] == epsilon) & lines["attacker"].isin(ATTACKERS)])
     words = [rung_words(*each) for each in zip(at["attacker"], at["options"], at["attack_options"], strict=True)]
-    at = at.assign(rung=words)
-    highest = at.groupby(["rung", "evaluated_on"], sort=False)["error"].transform("max")
-    return at[at["error"] == highest].drop_duplicates(["rung", "evaluated_on"])
+    return at.assign(rung=words)
 
 
 def figure(lines: pd.DataFrame, epsilon: float) -> go.Figure:
@@ -115,7 +113,7 @@ def along(lines: pd.DataFrame, epsilon: float, what: str) -> pd.DataFrame:
 def _value(line: dict[Any, Any], what: str) -> float | None:
     given = read(line["options"])
     if what == "queries" and line["attacker"] != "substitute":
-        found = json.loads(line["attack_options"]).get("max_queries")
+        found = asked(line["attack_options"])
     else:
         found = given.get(what, ONES.get(line["attacker"], {}).get(what))
     return None if found is None else float(found)

@@ -34,11 +34,6 @@ SHOWN = 50  # rows of a point
 QUERIES = (100, 300)  # of a ladder that is made on the page
 
 
-def shipped() -> Mapping[str, Path]:
-    """The files of the ladders that come with the program, by what they are of."""
-    return {path.stem: path for path in sorted(SHIPPED.glob("*.csv"))} if SHIPPED.is_dir() else {}
-
-
 @st.cache_data(max_entries=8, show_spinner=False)
 def lines(path: str, changed: int) -> pd.DataFrame:
     """The lines of a file.
@@ -57,7 +52,7 @@ def lines(path: str, changed: int) -> pd.DataFrame:
 
 def measured() -> None:
     """What ships with the program."""
-    files = shipped()
+    files = ladder.measured(SHIPPED)
     if not files:
         words = "python -m kerckhoffs ladder mnist-table1-keyed --control mnist-table2-classical --lines FILE"
         st.info(f"No measured ladder is here. `{words}` makes one.", icon=":material/info:")
@@ -97,7 +92,7 @@ def show(found: pd.DataFrame, key: str) -> None:
         required=True,
     )
     epsilon = epsilons[0] if epsilon is None else epsilon
-    best = drawn.best(found, epsilon)
+    at = found[found["epsilon"] == epsilon]
     st.plotly_chart(
         drawn.figure(found, epsilon),
         key=f"{key}_figure",
@@ -107,17 +102,18 @@ def show(found: pd.DataFrame, key: str) -> None:
     st.caption(
         "From knowing nothing (top) to having the key (bottom): at each rung the same samples, the same largest change "
         "of a pixel, and the strongest of the attacks that were tried there. **Key advantage**: attacked error of the "
-        "control, which has no key, minus that of the keyed classifier, in points; right of 0 the key helped. "
-        "Against who has the weights or more, the control, which has nothing to hide, is attacked as known. 95 % "
-        "intervals, over samples and, where there are several, over keys."
+        "control, which has no key, minus that of the keyed classifier, both under the attack that does best on the "
+        "keyed one, in points; right of 0 the key helped. Against who has the weights or more, the control, which has "
+        "nothing to hide, is attacked as known. 95 % intervals, over samples and, where there are several, over keys."
     )
-    table = ladder.brief(best)
+    table = ladder.brief(at)
     st.dataframe(
         table,
         hide_index=True,
         height="content" if len(table) < 12 else 420,
         key=f"{key}_table",
-        alt="The ladder as a table: attacked error and key advantage of each rung in percent, with intervals",
+        alt="The ladder as a table: attacked error, the control's and key advantage of each rung in percent, with "
+        "intervals",
     )
     curves = [what for what in drawn.CURVES if not drawn.along(found, epsilon, what).empty]
     for tab, what in zip(
@@ -130,7 +126,7 @@ def show(found: pd.DataFrame, key: str) -> None:
             alt=f"Error after the attack against {drawn.CURVES[what][0]}",
         )
     with st.expander("What each rung shows", icon=":material/school:"):
-        for name in dict.fromkeys(best["attacker"]):
+        for name in dict.fromkeys(at["attacker"]):
             st.markdown(f"**{ATTACKERS[name].name}.** {lessons.lesson(name, found, epsilon)}")
 
 
@@ -199,7 +195,7 @@ def results(run: Run, status: Status) -> None:
 
 def examples() -> None:
     """The rows of a point of a shipped ladder, each with its way into Play."""
-    files = {name: path for name, path in shipped().items() if path.with_name(f"{name}{ROWS}").is_file()}
+    files = {name: path for name, path in ladder.measured(SHIPPED).items() if path.with_name(f"{name}{ROWS}").is_file()}
     which = st.session_state.get("ladder_of")
     if which not in files:
         st.caption("The rows are not here.")

@@ -143,15 +143,49 @@ def test_a_ladder_of_what_is_there_end_to_end():
     )
     assert list(made.columns) == list(COLUMNS)
     groups = ladder.groups([card])
-    lines = ladder.lines(made, groups, Group("control", (control.id,)), ladder.budgets(what))
+    lines = ladder.lines(made, groups, Group(ladder.CONTROL, (control.id,)), ladder.budgets(what))
     keyed = lines[lines["evaluated_on"] == groups[0].name]
     assert list(dict.fromkeys(keyed["attacker"])) == ["noise", "own-key", "part-of-key", "key"]
     errors = keyed[keyed["best"]].groupby("attacker")["error"].max()
     assert errors["key"] == 1.0
     assert errors["noise"] <= errors["key"]
     shown = ladder.brief(lines)
-    assert len(shown) == len(keyed[keyed["best"]].drop_duplicates("attacker")) + 3
-    assert shown["attacked error %"].str.contains("to").all()
+    assert list(shown["attacker"].str.split().str[0]) == ["noise", "own-key", "part-of-key", "key"]
+    assert set(shown["evaluated on"]) == {groups[0].name}
+    for name in ("attacked error %", "control %", "key advantage %"):
+        assert shown[name].str.contains(" to ").all()
+    alone = ladder.brief(lines[lines["evaluated_on"] == ladder.CONTROL])
+    assert set(alone["evaluated on"]) == {ladder.CONTROL}
+
+
+def test_of_a_rung_the_strongest_attack_at_each_budget_of_queries_is_shown_with_the_control_under_the_same():
+    budgets = {100: ([1, 0, 0, 0], [1, 1, 0, 0]), 300: ([1, 1, 1, 0], [1, 1, 1, 1])}
+    asked = [
+        rows(name, name, wrong, "square", epsilon=0.1, max_queries=many)
+        for many, both in budgets.items()
+        for name, wrong in zip((KEYED, CONTROL), both, strict=True)
+    ]
+    carried = [
+        rows("mnist-mlp-classical", name, wrong, attack, epsilon=0.1)
+        for attack, both in {"fgsm": ([1, 1, 0, 0], [0, 0, 0, 1]), "pgd": ([1, 0, 0, 0], [1, 1, 1, 1])}.items()
+        for name, wrong in zip((KEYED, CONTROL), both, strict=True)
+    ]
+    lines = ladder.lines(
+        pd.concat([*asked, *carried]), (Group("keyed", (KEYED,), "table1"),), Group(ladder.CONTROL, (CONTROL,)), (0.1,)
+    )
+    shown = ladder.brief(lines)
+    assert list(shown["attack"]) == ["square max_queries=100", "square max_queries=300", "fgsm"]
+    assert [each.split(" ")[0] for each in shown["attacked error %"]] == ["25.0", "75.0", "50.0"]
+    assert [each.split(" ")[0] for each in shown["control %"]] == ["50.0", "100.0", "25.0"]
+
+
+def test_measured_ladders_are_in_the_order_of_the_sets(tmp_path):
+    for name in ("fashion-mnist-table1-keyed", "other", "mnist-table2-keyed", "mnist-table1-keyed"):
+        (tmp_path / f"{name}.csv").touch()
+    assert list(ladder.measured(tmp_path)) == [
+        *("mnist-table1-keyed", "mnist-table2-keyed", "fashion-mnist-table1-keyed", "other")
+    ]
+    assert ladder.measured(tmp_path / "none") == {}
 
 
 def test_a_run_of_attacks_for_the_smallest_change_alone_is_read_at_the_budgets_of_the_set():

@@ -10,7 +10,9 @@ from kerckhoffs.evaluation.ladder import CONTROL, LINES
 from kerckhoffs.plots import ladder
 
 
-def line(attacker, error, group="keyed", advantage=np.nan, options="", attack="pgd", epsilon=0.1, **attack_options):
+def line(
+    attacker, error, group="keyed", advantage=np.nan, options="", attack="pgd", epsilon=0.1, best=True, **attack_options
+):
     values = {
         "epsilon": epsilon,
         "attacker": attacker,
@@ -28,7 +30,7 @@ def line(attacker, error, group="keyed", advantage=np.nan, options="", attack="p
         "advantage": advantage,
         "advantage_low": advantage - 0.1,
         "advantage_high": advantage + 0.1,
-        "best": True,
+        "best": best,
     }
     return {name: values[name] for name in LINES}
 
@@ -40,7 +42,7 @@ def table(*lines):
 def test_each_rung_shows_its_best_attack_with_interval_and_advantage_in_the_order_of_the_lines():
     lines = table(
         line("noise", 0.1, attack="noise"),
-        line("twin", 0.2, attack="fgsm", advantage=0.3),
+        line("twin", 0.2, attack="fgsm", advantage=0.3, best=False),
         line("twin", 0.4, advantage=0.1),
         line("twin", 0.5, group="control"),
         line("key", 1.0, epsilon=0.2),

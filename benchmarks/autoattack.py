@@ -1,0 +1,93 @@
+"""AutoAttack beside torchattacks' on the same model and images: the errors that each leaves, and on which images.
+
+    python -m benchmarks.autoattack --csv results/peers/autoattack.csv
+
+Both are the standard version in linf, from seed 0, on the first test samples. What either returns is judged here, in
+float32 and within the budget, and an image that the model misreads from the start counts as an error of both.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torchattacks import AutoAttack
+
+from kerckhoffs import data, zoo
+from kerckhoffs.attacks import ATTACKS
+
+CASES = (
+    ("mnist-table1-classical", 0.1),
+    ("mnist-table1-adversarial", 0.2),
+    ("mnist-table1-keyed", 0.05),
+    ("mnist-table1-keyed-adversarial", 0.2),
+    ("mnist-table1-keyed", 0.1),
+    ("mnist-table1-adversarial", 0.3),
+)
+
+
+def ours(model: nn.Module, images: Tensor, labels: Tensor, epsilon: float) -> Tensor:
+    """Our examples."""
+    return ATTACKS["autoattack"].run(model, images, labels, epsilon=epsilon)
+
+
+def theirs(model: nn.Module, images: Tensor, labels: Tensor, epsilon: float) -> Tensor:
+    """torchattacks'."""
+    made: Tensor = AutoAttack(model, norm="Linf", eps=epsilon, version="standard", n_classes=10, seed=0)(images, labels)
+    return made
+
+
+def wrong(model: nn.Module, images: Tensor, labels: Tensor, made: Tensor, epsilon: float) -> Tensor:
+    """Which images are read wrong after the attack, bool (N,); an example beyond the budget counts as none."""
+    within = (made - images).abs().amax((1, 2, 3)) <= epsilon + 1e-6
+    with torch.no_grad():
+        before, after = (model(each).argmax(1) != labels for each in (images, made))
+    return before | (after & within)
+
+
+def timed(
+    run: Callable[..., Tensor], model: nn.Module, images: Tensor, labels: Tensor, epsilon: float
+) -> tuple[Tensor, float]:
+    """What is wrong after an attack, and the seconds it took."""
+    begun = time.perf_counter()
+    with torch.random.fork_rng(devices=[]):
+        made = run(model, images.clone(), labels.clone(), epsilon)
+    taken = time.perf_counter() - begun
+    return wrong(model, images, labels, made.detach(), epsilon), taken
+
+
+def main() -> None:
+    """Run, print, keep."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=200)
+    parser.add_argument("--csv", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    rows = []
+    for name, epsilon in CASES:
+        model = zoo.load(name)
+        images, labels = data.load("mnist", indices=range(options.images))
+        (mine, seconds), (peer, peer_seconds) = (timed(each, model, images, labels, epsilon) for each in (ours, theirs))
+        rows.append(
+            {
+                "model": name,
+                "epsilon": epsilon,
+                "images": len(images),
+                "errors": int(mine.sum()),
+                "torchattacks": int(peer.sum()),
+                "ours_alone": int((mine & ~peer).sum()),
+                "theirs_alone": int((peer & ~mine).sum()),
+                "seconds": seconds,
+                "torchattacks_seconds": peer_seconds,
+            }
+        )
+        print(*rows[-1].values(), flush=True)
+        if options.csv:
+            pd.DataFrame(rows).to_csv(options.csv, index=False, float_format="%.1f")
+
+
+if __name__ == "__main__":
+    main()
