@@ -206,6 +206,7 @@ def jsons(field: Field, generator: Generator) -> Asked:
         b'{"images": ' + b"9" * 5000 + b"}",
         b'{"images": [[1, 2], [3]]}',
         b'{"images": [null, true, "x", {}]}',
+        json.dumps({"images": ["x" * 30_000] + [""] * 9000}).encode(),
         b'{"images": "' + b"\\ud83d" * 10 + b'"}',
         b"\xff\xfe\x00",
         json.dumps({"images": np.full((2, *SIDES), 2).tolist()}).encode(),

@@ -1,11 +1,12 @@
 """Images from strangers: a .npy file or JSON, made float32 (N, C, H, W) in [0, 1] or refused with a sentence.
 
-Nothing is unpickled, and nothing is allocated that the bytes do not fill: the header's shape is compared with what is
-wanted and with what is there before the array is read.
+Nothing is unpickled, and nothing is allocated that the bytes do not fill: a header's shape is compared with what is
+wanted and with what is there, and lists are looked through, before there is an array.
 """
 
 import io
 import json
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -39,8 +40,7 @@ def read(body: bytes, kind: str, shape: tuple[int, int, int], most: int) -> Tens
     Raises:
         Refused: with 400 if the body is not of its kind, 413 if there are too many images, 422 if they are none.
     """
-    found = _npy(body, shape, most) if kind == NPY else _listed(record(body))
-    _check_shape(found.shape, shape, most)
+    found = _npy(body, shape, most) if kind == NPY else _listed(record(body), shape, most)
     with np.errstate(over="ignore"):
         images = torch.from_numpy(np.ascontiguousarray(found.astype(np.float32)))
     try:
@@ -77,16 +77,21 @@ def _no_number(text: str) -> float:
     raise ValueError(f"{text} is no number in JSON")
 
 
-def _listed(found: dict[str, Any]) -> NDArray[Any]:
-    if not isinstance(found.get("images"), list):
+def _listed(found: dict[str, Any], shape: tuple[int, int, int], most: int) -> NDArray[Any]:
+    values = found.get("images")
+    if not isinstance(values, list):
         raise Refused('the object must have a list "images": N images of C channels of H rows of W numbers')
+    _check_shape((len(values), *shape), shape, most)
+    for length in shape:
+        if not all(isinstance(each, list) and len(each) == length for each in values):
+            raise Refused("each image must be {} channels of {} rows of {} numbers, in lists".format(*shape))
+        values = list(chain.from_iterable(values))
+    if not {*map(type, values)} <= {int, float}:  # numpy would make text of all of them, or 1 of true
+        raise Refused("the images must hold numbers and nothing else")
     try:
-        values = np.asarray(found["images"])
-    except (ValueError, OverflowError, RecursionError):
-        raise Refused("the images must be lists of the same lengths, with numbers in them") from None
-    if values.dtype.kind not in "iuf":
-        raise Refused(f"the images must hold numbers, but hold {values.dtype.name}")
-    return values
+        return np.array(values, np.float64).reshape(-1, *shape)
+    except OverflowError:
+        raise Refused("the images must hold numbers from 0 to 1") from None
 
 
 def _npy(body: bytes, shape: tuple[int, int, int], most: int) -> NDArray[Any]:

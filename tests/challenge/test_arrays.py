@@ -5,6 +5,7 @@ import json
 import os
 import struct
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -129,6 +130,14 @@ def test_a_npy_file_that_is_none_is_refused_with_a_sentence(body, status, tmp_pa
         (b'{"images": [[[[1e999, 0, 0]]]]}', 422),
         (listed([[[[1e999, 0, 0]] * 4]]).replace(b"Infinity", b"1e999"), 422),
         (listed([[[[10**400, 0, 0]] * 4]]), 422),
+        (listed([[[[True, 0, 0]] * 4]]), 422),
+        (listed([[[["1", 0, 0]] * 4]]), 422),
+        (listed([[[[None, 0, 0]] * 4]]), 422),
+        (listed([[[[[], 0, 0]] * 4]]), 422),
+        (listed([[[[0, 0, 0]] * 3 + [[0, 0]]]]), 422),
+        (listed([[[[0, 0, 0]] * 3]]), 422),
+        (listed([[[[0, 0, 0]] * 4] * 2]), 422),
+        (listed([[[[0, 0, 0]] * 3 + ["000"]]]), 422),
         (listed(np.zeros((6, *SHAPE)).tolist()), 413),
         (listed(np.full((1, *SHAPE), 2).tolist()), 422),
     ],
@@ -147,3 +156,24 @@ def test_a_header_that_promises_much_takes_neither_time_nor_memory():
         with pytest.raises(Refused):
             read(bad(shape=shape))
     assert time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["a" * 50_000] + [""] * 5000,
+        ["a" * 50_000] + [0] * (MOST - 1),
+        [[[["a" * 50_000, 0, 0]] + [[0, 0, 0]] * 3]] * MOST,
+    ],
+    ids=["many", "as many as there may be", "in the right places"],
+)
+def test_text_in_place_of_numbers_takes_no_more_memory_than_its_bytes(values):
+    body = listed(values)
+    tracemalloc.start()
+    try:
+        with pytest.raises(Refused):
+            read(body, JSON)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 5 * len(body)
