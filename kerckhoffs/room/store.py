@@ -212,11 +212,14 @@ class Room:
             return frozenset(each for (each,) in self._file.execute("SELECT DISTINCT scene FROM shown"))
 
     def shown(self, step: float | None = None) -> Shown | None:
-        """What is kept of the present scene and round, at the step that is nearest to one; None if nothing is."""
+        """What was kept last of the present scene, in this round or before it, at the step that is nearest to one.
+
+        None if nothing is: to ask again changes nothing of what is shown, and to take a drawing does.
+        """
         with self._lock:
             rows = self._file.execute(
-                "SELECT before, after, options, truth FROM shown WHERE scene = ? AND round = ? AND (step < 0) = ? "
-                "ORDER BY abs(step - ?) LIMIT 1",
+                "SELECT before, after, options, truth FROM shown WHERE scene = ? AND round <= ? AND (step < 0) = ? "
+                "ORDER BY round DESC, abs(step - ?) LIMIT 1",
                 (self.state.scene, self.state.round, step is None, -1.0 if step is None else step),
             )
             if (found := rows.fetchone()) is None:

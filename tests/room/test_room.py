@@ -176,6 +176,41 @@ def test_a_scene_that_draws_asks_once_a_drawing_was_taken(room):
     assert room.count() == 0, "a question about another drawing"
 
 
+def test_what_is_shown_stays_while_a_question_is_asked_again(room):
+    """Its options come from what is shown, so without it no vote would count."""
+    room.go(1)
+    at = {
+        step: Shown(f"before at {step}", f"after at {step}", ("one", "two", "three", "four"), 3) for step in (0.1, 0.3)
+    }
+    shown = Shown("before", "after", ("one", "two", "three", "four"), 3)
+    room.prepare(1, shown)
+    for step, each in at.items():
+        room.prepare(1, each, step=step)
+    for round_ in range(3):
+        assert (room.state.round, room.shown(), room.options()) == (round_, shown, shown.options)
+        assert [room.shown(step) for step in (0.0, 0.15, 0.25)] == [at[0.1], at[0.1], at[0.3]]
+        assert room.vote(1, round_, phone(1), 1, 3)
+        room.to_phase(1, "revealed")
+        assert (room.shown(), room.tallies()) == (shown, {3: 1})
+        room.ask_again(1, round_)
+
+
+def test_the_newest_drawing_is_shown_in_its_round_and_those_after_it(room):
+    inviting, shown = Shown("inviting", "inviting"), [Shown(number, number, ("Yes", "No"), 0) for number in range(2)]
+    room.prepare(2, inviting)
+    room.go(2)
+    room.ask_again(2, 0)
+    assert room.shown() == inviting
+    for each in shown:
+        assert room.draw(phone(1), SEVEN)
+        assert room.take(2, room.waiting()[0].id, each)
+        for _ in range(2):
+            assert room.shown() == each
+            room.ask_again(2, room.state.round)
+    room.prepare(2, inviting)  # a server that was started again, and was not done with it
+    assert room.shown() == shown[-1]
+
+
 def test_drawings_and_names_are_bounded(room, monkeypatch):
     monkeypatch.setattr(store, "MOST_WAITING", 3)
     room.go(2)

@@ -101,6 +101,21 @@ def test_the_slider_waits_for_the_reveal(room):
     assert after["moved"]
 
 
+def test_a_question_that_is_asked_again_hides_shows_and_slides_as_the_first_time(room):
+    speaker(room).do("go", scene=1)
+    rounds = []
+    for round_ in range(3):
+        asked = speaker(room).do("epsilon", scene=1, value=0.4)
+        revealed = speaker(room).do("phase", scene=1, round=round_, phase="revealed")
+        rounds.append([asked["view"], revealed["view"], revealed["question"]["truth"]])
+        speaker(room).do("calm", on=True)
+        assert speaker(room).do("epsilon", scene=1, value=0.4)["view"]["epsilon"] == 0.4
+        speaker(room).do("calm", on=False)
+        speaker(room).do("again", scene=1, round=round_)
+    assert rounds[0][0] != rounds[0][1]
+    assert rounds == [rounds[0]] * 3
+
+
 def test_what_is_slow_is_shown_as_it_was_computed_before(room, monkeypatch):
     go_on = threading.Event()
     monkeypatch.setattr(live, "PATIENCE", 0.05)
