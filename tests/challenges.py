@@ -39,6 +39,14 @@ def own_model(model=MODEL):
     return key
 
 
+def second_model():
+    """The same classifier once more under the same key; returns its id."""
+    name = f"{MODEL.removeprefix(zoo.OWN)}-second"
+    card = dataclasses.replace(zoo.card(MODEL), id=name, file=f"{name}.safetensors")
+    zoo.save(card, zoo.load(MODEL).network, zoo.own_folder())
+    return zoo.OWN + name
+
+
 def later(**span):
     return datetime.now(UTC) + timedelta(**(span or {"days": 7}))
 

@@ -44,6 +44,8 @@ def new(
         several = card.private and len(card.keys) > 1
         why = "has no key" if not card.keyed else "has several keys" if several else "has a public key"
         raise ValueError(f"{model} {why}, and a challenge hides one: {HOW_TO_TRAIN}")
+    if others := [name for name in zoo.used_by(card.keys[0]) if name != model]:
+        raise ValueError(f"{model} shares its key with {', '.join(others)}, who would tell of it: {HOW_TO_TRAIN}")
     for each in listed():
         if each.fingerprint == card.keys[0]:
             why = "has revealed the key of" if each.state == "revealed" else "is a challenge already with"

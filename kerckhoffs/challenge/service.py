@@ -236,7 +236,7 @@ def listed() -> list[Challenge]:
 
 
 def withheld() -> frozenset[str]:
-    """The ids of the classifiers whose key a challenge hides: answers that nobody counts would spoil it."""
+    """The fingerprints of the keys that challenges hide: answers that nobody counts would spoil them."""
     try:
         return _withheld(folder(), folder().stat().st_mtime_ns)
     except OSError:
@@ -245,7 +245,7 @@ def withheld() -> frozenset[str]:
 
 @lru_cache(maxsize=4)
 def _withheld(where: Path, changed: int) -> frozenset[str]:
-    return frozenset(each.rules.model for each in listed() if each.state != "revealed")  # a reveal is a new file here
+    return frozenset(each.fingerprint for each in listed() if each.state != "revealed")  # a reveal is a new file here
 
 
 def find(id_: str) -> Challenge:

@@ -54,9 +54,8 @@ def cards() -> Mapping[str, ModelCard]:
 
     None whose key a challenge hides: who could ask it here would not be counted.
     """
-    own, _ = _own()
-    hidden = withheld() if own else frozenset()
-    return {**_shipped(), **{name: card for name, card in own.items() if name not in hidden}}
+    hidden = withheld()
+    return {name: card for name, card in {**_shipped(), **_own()[0]}.items() if hidden.isdisjoint(card.keys)}
 
 
 def problem() -> str:
@@ -161,15 +160,20 @@ def crafter(model_id: str) -> Crafter:
     """What the id of something made means.
 
     Raises:
-        ValueError: naming what is wrong with it.
+        ValueError: naming what is wrong with it, or whom pages do not offer.
     """
     return _crafter(model_id)[0]
 
 
 def _crafter(model_id: str) -> tuple[Crafter, tuple[Part, ...]]:
     """A page asks often, and a manifest would be read each time."""
-    defended = cards().get(model_id.partition(AGAINST)[2])
-    return _crafter_as(model_id, defended.sha256 if defended else "", zoo.shipped_folder())
+    known = cards()
+    defended = known.get(model_id.partition(AGAINST)[2])
+    found, made = _crafter_as(model_id, defended.sha256 if defended else "", zoo.shipped_folder())
+    if found.entry.alone:
+        check_choice(found.target.id, known, "model")
+        check_choice(found.entry.id, attackers(known[found.target.id]), "attacker on this classifier")
+    return found, made
 
 
 @lru_cache(maxsize=256)
@@ -250,6 +254,22 @@ def may_run(attack: Attack, knowledge: str, entry: ModelCard) -> bool:
     asks = "gradients" not in ATTACKERS[knowledge].reads
     gives_away = asks and not shows_view(entry) and attack.id in GRADIENTS_FROM_ANSWERS
     return attack.content_with(ATTACKERS[knowledge].reads) and not gives_away
+
+
+def need_open(model_id: str, folder: Path | None = None) -> None:
+    """Refuse a model of a run that pages may not ask, wherever it lies.
+
+    Raises:
+        ValueError: if a challenge hides its key, or it is of an attacker who has the weights behind a private one.
+    """
+    made = ladder.read(model_id, folder) if is_made(model_id) else None
+    if made is not None and not made.entry.alone:
+        return
+    entry = ladder.card(made.target.id if made else model_id, folder)
+    if not withheld().isdisjoint(entry.keys):
+        raise ValueError(f"a challenge hides the key of {entry.id}, and answers that nobody counts would spoil it")
+    if made is not None and _has_weights(made.entry.id) and not shows_view(entry):
+        raise ValueError(f"{made.entry.name} is not offered on {entry.id}, whose key is private")
 
 
 def need_view(model_id: str) -> None:

@@ -70,7 +70,7 @@ def test_rules_that_are_none_are_refused_and_leave_nothing(key, given, reason):
 def test_a_key_is_hidden_once(challenge):
     with pytest.raises(ValueError, match=f"{challenge.id} is a challenge already with {MODEL}: train one under"):
         opened()
-    assert service.withheld() == {MODEL}
+    assert service.withheld() == {challenge.fingerprint}
     challenge.reveal(early=True)
     with pytest.raises(ValueError, match=f"{challenge.id} has revealed the key of {MODEL}: train one under"):
         opened()
@@ -81,9 +81,16 @@ def test_several_go_on_beside_each_other(challenge):
     challenges.own_model(OTHER)
     other = opened(OTHER)
     assert {each.id for each in service.listed()} == {challenge.id, other.id}
-    assert service.withheld() == {MODEL, OTHER}
+    assert service.withheld() == {challenge.fingerprint, other.fingerprint}
     other.reveal(early=True)
-    assert service.withheld() == {MODEL}
+    assert service.withheld() == {challenge.fingerprint}
+
+
+def test_a_key_that_two_classifiers_share_is_refused(key):
+    second = challenges.second_model()
+    with pytest.raises(ValueError, match=f"{MODEL} shares its key with {second}, .*: train one under"):
+        opened()
+    assert service.listed() == []
 
 
 def test_answers_are_the_classifiers_in_float32_and_each_image_is_a_query(challenge):

@@ -10,7 +10,7 @@ import pytest
 import streamlit as st
 import torch
 
-from kerckhoffs import zoo
+from kerckhoffs import attackers, zoo
 from kerckhoffs.attackers import ATTACKERS, crafted_on
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.keys import Key
@@ -183,7 +183,7 @@ def test_nor_does_one_put_gradients_together_from_its_answers(own, monkeypatch, 
 
 def test_what_was_made_against_a_classifier_with_a_private_key_is_not_seen_through(own):  # noqa: F811
     made = crafted_on("part-of-key", models.card(OWN), {"share": 1.0})
-    assert not models.shows_view(models.card(made))
+    assert not models.shows_view(attackers.card(made))
 
 
 def test_a_batch_that_reads_them_shows_sizes_and_no_way_to_the_pictures(own):  # noqa: F811

@@ -174,7 +174,10 @@ def _side_by_side(row: pd.Series) -> tuple[str, str, str, Mapping[str, Any]] | N
     on and shows what the row was evaluated on; the network's first pair where that does. None where Play would show a
     private key's gradients."""
     crafted_on, evaluated_on, attack = str(row["crafted_on"]), str(row["evaluated_on"]), ATTACKS[row["attack"]]
-    made = crafter(crafted_on) if is_made(crafted_on) else None
+    try:
+        made = crafter(crafted_on) if is_made(crafted_on) else None
+    except ValueError:  # whom no page offers
+        return None
     target = crafted_on if made is None else made.target.id
     if target not in cards():
         return None

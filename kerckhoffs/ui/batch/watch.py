@@ -15,6 +15,7 @@ from kerckhoffs.evaluation.runs import Run
 from kerckhoffs.ui import foreign
 from kerckhoffs.ui.batch.estimate import duration
 from kerckhoffs.ui.batch.runner import KEPT, Status, runner
+from kerckhoffs.ui.models import need_open
 from kerckhoffs.ui.page import sentences
 
 POLL_SECONDS = 1.0
@@ -51,7 +52,7 @@ def begin(run: Run, key: str) -> None:
         key: the page's place in the session for the run that it shows.
 
     Raises:
-        ValueError: if too much is running already; then the run is deleted.
+        ValueError: as `_start` does; then the run is deleted.
     """
     kept.mark(run)
     try:
@@ -63,7 +64,13 @@ def begin(run: Run, key: str) -> None:
 
 
 def _start(run: Run, key: str) -> None:
-    """Start a run, or go on with it, and put its id into the address."""
+    """Start a run, or go on with it, and put its id into the address.
+
+    Raises:
+        ValueError: if pages may not ask one of its models, or too much is running already.
+    """
+    for name in run.models:
+        need_open(name, run.model_folder)
     state: Any = st.session_state
     runner().start(run, state.setdefault("owner_of_runs", uuid4().hex))
     state[key] = run.id
