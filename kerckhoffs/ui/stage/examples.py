@@ -1,7 +1,8 @@
 """A scene that shows an example: image + perturbation = example, and what classifiers say of it.
 
 While the room predicts, nothing is shown that tells what came out: no answer to the example but of those whose verdict
-is known already, and of an attack that gives a failed image back unchanged not even its example.
+is known already, and theirs only if it is known too whether the attack failed where it was crafted, which they tell. Of
+an attack that gives an image back unchanged where it fails, the example is not shown either, nor what a network sees.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -33,8 +34,12 @@ def check(scene: Scene) -> None:
     _need_crafter(made)
     if scene.slider:
         _need_one_step(made)
-    if scene.question and scene.question.truth != "option":
-        _side(scene.question.of, _sides(made))
+    if scene.question:
+        known = _known(scene, made)
+        if scene.question.truth != "option" and _side(scene.question.of, _sides(made)) in known:
+            raise ValueError(f"the question asks about {scene.question.of}, whose verdict is said to be known")
+        if known and not _settled(made, known):
+            raise ValueError("the verdicts that are known tell whether the attack failed; put attacked among them")
 
 
 def shown(scene: Scene, source: str = blocks.PRECOMPUTED) -> Shown:
@@ -68,14 +73,16 @@ def of(scene: Scene, made: Experiment, source: str) -> Shown:
     readings = compare(made, adversarial)
     sides = _sides(made)
     ids = [sides[each] for each in scene.who if each in sides] or list(made.columns)
-    known = {sides[each] for each in scene.known if each in sides}
-    question, epsilon = scene.question, dict(made.options).get("epsilon")
-    after = blocks.view(_sum(made, adversarial), _cards(made, readings, ids, set(ids)), source=source, epsilon=epsilon)
-    failed_too = any(each.name == "perturb_all" for each in ATTACKS[made.attack].options)
-    sum_before = _sum(made, adversarial) if failed_too else _sum(made, None)
-    before = blocks.view(sum_before, _cards(made, readings, ids, known), source=source, epsilon=epsilon)
-    options, truth = _truth(question, made, readings, sides) if question else ((), None)
-    return Shown(before, after, options, truth)
+    known, question, options = _known(scene, made), scene.question, dict(made.options)
+
+    def view(told: Collection[str], there: bool) -> Block:
+        """What is shown where these verdicts are told, and the example is there to be seen or is not."""
+        parts = _sum(made, adversarial if there else None), _cards(made, readings, ids, told, there)
+        return blocks.view(*parts, source=source, epsilon=options.get("epsilon"))
+
+    settled, failed_too = _settled(made, known), options.get("perturb_all", False)
+    before, after = view(known if settled else (), settled or failed_too), view(ids, True)
+    return Shown(before, after, *(_truth(question, made, readings, sides) if question else ()))
 
 
 def _need_crafter(made: Experiment) -> None:
@@ -99,6 +106,16 @@ def _sides(made: Experiment) -> dict[str, str]:
     found = {"left": made.left, "defended": made.right, "attacked": made.crafted_on}
     control = made.control_id
     return found | ({"control": control} if control else {})
+
+
+def _known(scene: Scene, made: Experiment) -> frozenset[str]:
+    """The ids of the classifiers whose verdicts are known before the reveal."""
+    return frozenset(id_ for name, id_ in _sides(made).items() if name in scene.known)
+
+
+def _settled(made: Experiment, known: Collection[str]) -> bool:
+    """Whether it is known before the reveal whether the attack failed where it was crafted; noise does neither."""
+    return made.of_nothing or made.crafted_on in known
 
 
 def _truth(
@@ -134,20 +151,20 @@ def _sum(made: Experiment, adversarial: Tensor | None) -> Block:
     )
 
 
-def _cards(made: Experiment, readings: Any, ids: Sequence[str], known: Collection[str]) -> Block:
+def _cards(made: Experiment, readings: Any, ids: Sequence[str], told: Collection[str], there: bool) -> Block:
     crafted = f"Crafted on {made.crafted_words}, evaluated on the"
-    return blocks.cards(crafted, [_card(made, readings[id_], id_, id_ in known) for id_ in ids])
+    return blocks.cards(crafted, [_card(made, readings[id_], id_, id_ in told, there) for id_ in ids])
 
 
-def _card(made: Experiment, reading: Reading, id_: str, told: bool) -> Block:
-    """A classifier and its verdict."""
+def _card(made: Experiment, reading: Reading, id_: str, told: bool, there: bool) -> Block:
+    """A classifier, its verdict where that is told, and what it sees of the example where there is one to be seen."""
     classes, name = DATASETS[made.dataset].classes, made.names[id_]
     verdict, clean = reading.verdict, max(reading.before)
     said: dict[str, Any] = {
         "who": name,
         "clean": f"{classes[verdict.before]} ({percent(clean)})",
     }
-    if card(id_).keyed and shows_view(card(id_)) and reading.tiles == (1, 1):
+    if there and card(id_).keyed and shows_view(card(id_)) and reading.tiles == (1, 1):
         seen = plots.picture(reading.adversarial_view[0], 1, _ends(reading.adversarial_view))
         said["sees"] = blocks.picture(seen, "What its network sees of the example: P(x, k)", "sees")
     if told:
