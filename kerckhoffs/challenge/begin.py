@@ -73,7 +73,8 @@ def new(
     commitment, opening = zoo.commit(key, model, note)
     opening.save(keys.kept_at(commitment))
     id_, word = secrets.token_hex(4), secrets.token_urlsafe(9) if invitation else None
-    Store.create(file_of(id_), made, commitment, key.fingerprint, now=clock(), invitation=word).close()
+    bound = commitment, opening.fingerprint, opening.weights
+    Store.create(file_of(id_), made, *bound, now=clock(), invitation=word).close()
     return find(id_), word
 
 

@@ -97,12 +97,22 @@ class Challenge:
         """Its judge; the classifier is read once.
 
         Raises:
-            FileRefused: if the classifier or its key cannot be read.
+            FileRefused: if the classifier or its key cannot be read, or are not those that were committed to.
         """
         with self._loading:
             if self._judge is None:
+                if not self._is_bound_to(zoo.models().get(self.rules.model)):
+                    raise FileRefused(
+                        f"{self.rules.model} is not the classifier that the challenge {self.id} was opened on, of key "
+                        f"{self.fingerprint} and the weights of SHA-256 {self._store.weights}: restore it"
+                    )
                 self._judge = Judge.load(self.rules)
             return self._judge
+
+    def _is_bound_to(self, card: zoo.ModelCard | None) -> bool:
+        """Whether a classifier is the one that was committed to."""
+        known = self._store.weights
+        return card is not None and card.keys == (self.fingerprint,) and known in (None, card.sha256)
 
     def _ready(self) -> Judge:
         """Its judge for strangers, to whom a sentence with files of who runs this is not to be told."""
@@ -190,7 +200,8 @@ class Challenge:
             Refused: with 403 before, 404 if they are not there any more.
         """
         self.revealed()
-        path = zoo.own_folder() / zoo.card(self.rules.model).file if self.rules.model in zoo.models() else None
+        card = zoo.models().get(self.rules.model)
+        path = zoo.own_folder() / card.file if card is not None and self._is_bound_to(card) else None
         if path is None or not path.is_file():
             raise Refused("the weights of this challenge are not there any more", 404)
         return path.read_bytes()
@@ -246,6 +257,21 @@ def withheld() -> frozenset[str]:
 @lru_cache(maxsize=4)
 def _withheld(where: Path, changed: int) -> frozenset[str]:
     return frozenset(each.fingerprint for each in listed() if each.state != "revealed")  # a reveal is a new file here
+
+
+def check_unhidden(id_: str, models: Path) -> None:
+    """Refuse to train a classifier in the place of one whose key a challenge hides.
+
+    Args:
+        models: the folder of both.
+
+    Raises:
+        ValueError: naming it.
+        FileRefused: if the folder's manifest is malformed.
+    """
+    there = zoo.models(models).get(id_) if (models / zoo.MANIFEST).exists() else None
+    if there is not None and not withheld().isdisjoint(there.keys):
+        raise ValueError(f"a challenge hides the key of {id_} in {models}: give the new one another name (--name)")
 
 
 def find(id_: str) -> Challenge:

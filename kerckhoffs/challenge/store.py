@@ -30,7 +30,7 @@ WAIT = 30.0  # seconds for another process that writes
 
 TABLES = """
 CREATE TABLE challenge (rules TEXT NOT NULL, commitment TEXT NOT NULL, fingerprint TEXT NOT NULL, begun REAL NOT NULL,
-  invitation BLOB, revealed REAL);
+  invitation BLOB, revealed REAL, weights TEXT NOT NULL);
 CREATE TABLE team (id INTEGER PRIMARY KEY, name TEXT NOT NULL, folded TEXT NOT NULL UNIQUE, token BLOB NOT NULL UNIQUE,
   joined REAL NOT NULL, allowed INTEGER NOT NULL, spent INTEGER NOT NULL DEFAULT 0, credit REAL NOT NULL,
   credited REAL NOT NULL, CHECK (spent BETWEEN 0 AND allowed));
@@ -96,24 +96,34 @@ class Store:
             raise FileRefused(f"there is no challenge {path}")
         try:
             self._open = _connect(path)
-            found = self._open.execute("SELECT rules, commitment, fingerprint, begun, invitation FROM challenge")
-            rules, commitment, fingerprint, begun, invitation = found.fetchone()
-            self.rules = Rules.of_record(json.loads(rules))
+            found = self._open.execute("SELECT * FROM challenge")
+            row = dict(zip((name for name, *_ in found.description), found.fetchone(), strict=True))
+            self.rules = Rules.of_record(json.loads(row["rules"]))
+            self.commitment: str = row["commitment"]
+            self.fingerprint: str = row["fingerprint"]
+            self.weights: str | None = row.get("weights")  # which files did not hold at first
+            self.begun: float = row["begun"]
+            self._invitation: bytes | None = row["invitation"]
         except (sqlite3.Error, ValueError, TypeError, KeyError) as error:
             raise FileRefused(f"{path} is no challenge: {error}") from error
-        self.commitment: str = commitment
-        self.fingerprint: str = fingerprint
-        self.begun: float = begun
-        self._invitation: bytes | None = invitation
 
     @classmethod
     def create(
-        cls, path: Path, rules: Rules, commitment: str, fingerprint: str, *, now: float, invitation: str | None = None
+        cls,
+        path: Path,
+        rules: Rules,
+        commitment: str,
+        fingerprint: str,
+        weights: str,
+        *,
+        now: float,
+        invitation: str | None = None,
     ) -> "Store":
         """Make a new file, for its owner alone (mode 0600), and open it.
 
         Args:
             fingerprint: of the key.
+            weights: their SHA-256.
             invitation: a word that everybody needs to join; None if nobody does.
 
         Raises:
@@ -127,8 +137,8 @@ class Store:
         connection = _connect(path)
         connection.executescript(f"PRAGMA journal_mode = WAL; BEGIN; {TABLES} COMMIT;")
         kept = hashed(invitation) if invitation else None
-        row = (rules.dumps(), commitment, fingerprint, now, kept)
-        connection.execute("INSERT INTO challenge VALUES (?, ?, ?, ?, ?, NULL)", row)
+        row = (rules.dumps(), commitment, fingerprint, now, kept, weights)
+        connection.execute("INSERT INTO challenge VALUES (?, ?, ?, ?, ?, NULL, ?)", row)
         connection.close()
         return cls(path)
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from kerckhoffs import data, keys, places, zoo
+from kerckhoffs.challenge.service import check_unhidden
 from kerckhoffs.defences import DEFENCES
 from kerckhoffs.evaluation import summaries
 from kerckhoffs.evaluation.metrics import wilson
@@ -99,6 +100,7 @@ def train_command(
     if not lengths and (key or publish_key):
         raise ValueError(f"{model} is a {DEFENCES[defence].name} classifier and takes no key")
     zoo.check_folder(folder)  # before the work, not after it
+    check_unhidden(id_, folder)
     public = [folder / f"{id_}.key{number or ''}.json" for number in range(len(lengths))] if publish_key else []
     begun = _checkpoint(id_, recipe, [folder.absolute(), *(each.absolute() for each in key or []), publish_key, start])
     if fresh:

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import sqlite3
 
 import pytest
 import torch
@@ -198,6 +199,48 @@ def test_a_locked_key_is_asked_for_once_and_costs_nobody_a_query(challenge, key,
         challenge.load()
     keys.lock(key.fingerprint)
     assert challenge.query(challenge.team(token), challenge.images()[0]).left == 194
+
+
+def again(challenge):
+    """The same challenge after its server was started again."""
+    service._found.cache_clear()
+    return service.find(challenge.id)
+
+
+def other_weights():
+    """Another network under the key of MODEL, in its place."""
+    network = zoo.load(MODEL).network
+    with torch.no_grad():
+        next(iter(network.parameters())).mul_(0.5)
+    zoo.save(dataclasses.replace(zoo.card(MODEL), id=MODEL.removeprefix(zoo.OWN)), network, zoo.own_folder())
+
+
+@pytest.mark.parametrize("replace", [challenges.own_model, other_weights])
+def test_no_other_classifier_answers_that_took_its_name(challenge, replace, caplog):
+    token, images = challenge.join("team"), challenge.images()[0]
+    challenge.load()
+    replace()
+    assert challenge.query(challenge.team(token), images).left == 194, "what was loaded goes on"
+    challenge = again(challenge)
+    with pytest.raises(Refused, match="cannot be used now") as refused:
+        challenge.query(challenge.team(token), images)
+    assert refused.value.status == 503
+    assert f"{MODEL} is not the classifier that the challenge {challenge.id} was opened on" in caplog.text
+    assert challenge.team(token).left == 194
+    challenge.reveal(early=True)
+    with pytest.raises(Refused, match="not there any more"):
+        challenge.weights()
+
+
+def test_a_file_from_before_weights_were_kept_is_bound_to_its_key(challenge):
+    with sqlite3.connect(service.file_of(challenge.id)) as old:
+        old.execute("ALTER TABLE challenge DROP COLUMN weights")
+    assert again(challenge).load()
+    other_weights()
+    assert again(challenge).load()
+    challenges.own_model()
+    with pytest.raises(FileRefused, match="is not the classifier"):
+        again(challenge).load()
 
 
 def test_a_file_that_is_no_challenge_is_left_out(challenge):

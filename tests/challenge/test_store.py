@@ -19,14 +19,16 @@ from tests.commands import mode
 from tests.foreign import hostile
 
 NOW = GOOD.end.timestamp() - 1000
-COMMITMENT, FINGERPRINT = "ab" * 32, "cd" * 16
+COMMITMENT, FINGERPRINT, WEIGHTS = "ab" * 32, "cd" * 16, "ef" * 32
 
 
 @pytest.fixture
 def make(tmp_path):
     def create(invitation=None, **rules):
         path = tmp_path / "challenges" / "0badcafe.sqlite"
-        return Store.create(path, replace(GOOD, **rules), COMMITMENT, FINGERPRINT, now=NOW, invitation=invitation)
+        return Store.create(
+            path, replace(GOOD, **rules), COMMITMENT, FINGERPRINT, WEIGHTS, now=NOW, invitation=invitation
+        )
 
     return create
 

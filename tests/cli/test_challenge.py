@@ -31,6 +31,15 @@ def opened(capsys, *options):
     return service.find(re.search(r"challenge +([0-9a-f]{8})", said)[1]), said
 
 
+def test_no_training_takes_the_name_of_a_hidden_classifier(key, capsys):
+    opened(capsys)
+    before = zoo.card(MODEL)
+    assert cli.main(["train", MODEL.removeprefix(zoo.OWN), "--quick"]) == 2
+    assert f"a challenge hides the key of {MODEL.removeprefix(zoo.OWN)} in" in capsys.readouterr().err
+    assert zoo.card(MODEL) == before
+    assert [each.fingerprint for each in keys.listed()[0]] == [key.fingerprint]
+
+
 @pytest.mark.parametrize(
     ("command", "reason"),
     [

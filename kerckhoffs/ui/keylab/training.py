@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from kerckhoffs import keys, zoo
+from kerckhoffs.challenge.service import check_unhidden
 from kerckhoffs.defences import DEFENCES
 from kerckhoffs.evaluation.metrics import wilson
 from kerckhoffs.evaluation.summaries import percent
@@ -121,8 +122,10 @@ def _go(order: Order) -> None:
     """Begin, or go on; the keys are read here and handed to the process.
 
     Raises:
-        ValueError: as keys.find does, and if too much is made already.
+        ValueError: as keys.find does, in the place of a classifier that a challenge hides, and if too much is made
+            already.
     """
+    check_unhidden(order.id, zoo.own_folder())
     found = tuple(keys.find(zoo.user_key_path(name)) for name in order.keys)
     order.note()
     trainings().begin(order.folder.name, partial(train.run, order, found))

@@ -12,6 +12,7 @@ from kerckhoffs.ui.keylab import issue, owner, training
 from kerckhoffs.ui.making import trainings
 from kerckhoffs.zoo import train
 from kerckhoffs.zoo.train import Curve, Order
+from tests import challenges
 from tests.commands import mode, only_key
 from tests.leaks import traces
 from tests.pages import opened, words
@@ -188,6 +189,14 @@ def test_a_key_for_each_classifier(monkeypatch, run, kerckhoffs_home):
     monkeypatch.setattr(zoo, "used_by", lambda name: ("own/first",) if name == fingerprint else ())
     app.run()
     assert "This key has a classifier already, own/first" in words(app.warning)
+
+
+def test_none_takes_the_name_of_a_classifier_that_a_challenge_hides(run, kerckhoffs_home):
+    key = challenges.own_model()
+    challenges.opened()
+    with pytest.raises(ValueError, match="a challenge hides the key of mnist-linear-keyed"):
+        training._go(Order("mnist-linear-keyed", "mnist", "linear", "keyed", True, 1000, (key.fingerprint,)))
+    assert run.given == []
 
 
 @pytest.mark.parametrize("defence", ["keyed", "kda"])
