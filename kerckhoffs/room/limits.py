@@ -1,5 +1,6 @@
 """What one address may ask for, and how much it may say: buckets that fill again, and bodies that end."""
 
+import asyncio
 import json
 import time
 from collections import OrderedDict
@@ -11,6 +12,7 @@ from starlette.requests import Request
 
 ADDRESSES = 4096  # that are remembered
 BODY = 8192  # bytes
+SECONDS = 20.0  # in which a body has to be here
 
 
 class Bucket:
@@ -53,15 +55,20 @@ async def body(request: Request, most: int = BODY) -> dict[str, Any]:
     """A request's JSON object.
 
     Raises:
-        HTTPException: 413 if it is too long, 415 if it is not said to be JSON, 400 if it is no object.
+        HTTPException: 408 if it takes too long, 413 if it is too long, 415 if it is not said to be JSON, 400 if it is
+            no object.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "say it in JSON")
     text = bytearray()
-    async for part in request.stream():
-        text += part
-        if len(text) > most:
-            raise HTTPException(413, f"at most {most} bytes")
+    try:
+        async with asyncio.timeout(SECONDS):
+            async for part in request.stream():
+                text += part
+                if len(text) > most:
+                    raise HTTPException(413, f"at most {most} bytes")
+    except TimeoutError:
+        raise HTTPException(408, f"this was not here after {SECONDS:g} s") from None
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):

@@ -1,10 +1,14 @@
-"""Codes, names, buckets, addresses."""
+"""Codes, names, buckets, bodies, addresses."""
 
+import asyncio
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from kerckhoffs.room import codes, limits, names, network
 from tests.foreign import SEEDS
@@ -54,6 +58,23 @@ def test_a_bucket_fills_again():
     for number in range(2 * limits.ADDRESSES):
         bucket.take(str(number))
     assert len(bucket._left) == limits.ADDRESSES
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(limits, "SECONDS", 0.05)
+    parts = [{"type": "http.request", "body": b"{", "more_body": True}]
+
+    async def receive():
+        return parts.pop() if parts else await asyncio.sleep(60)
+
+    async def read():
+        return await limits.body(
+            Request({"type": "http", "headers": [(b"content-type", b"application/json")]}, receive)
+        )
+
+    with ThreadPoolExecutor(1) as thread, pytest.raises(HTTPException, match="not here after 0.05 s") as refused:
+        thread.submit(asyncio.run, read()).result(timeout=30)
+    assert refused.value.status_code == 408
 
 
 @pytest.mark.parametrize(
