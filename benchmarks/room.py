@@ -1,10 +1,11 @@
 """A room of phones against the app on two cores: all join, look about every second and vote, while epsilon moves.
 
     python benchmarks/room.py --phones 200 --seconds 10
+    python benchmarks/room.py --hall
 
-Each phone is a connection from a loopback address of its own, and says every vote twice, as one does whose answer was
-lost. Prints how long answers and moves of the slider take, the server's peak memory, and what went wrong: an answer
-that is none, a vote that was lost or counted twice.
+Each phone is a connection from a loopback address of its own, or with --hall all are from one, as behind one router; it
+says every vote twice, as one does whose answer was lost. Prints how long answers and moves of the slider take, the
+server's peak memory, and what went wrong: an answer that is none, a vote that was lost or counted twice.
 """
 
 import argparse
@@ -91,9 +92,9 @@ async def timed(
     return answer
 
 
-async def phone(number: int, port: int, code: str, end: float, result: Result) -> tuple[str, int]:
+async def phone(number: int, line: Line, code: str, end: float, result: Result) -> tuple[str, int]:
     """Join within the first seconds, look, vote at some time; returns the token and the choice."""
-    line, token, choice = Line(port, number), secrets.token_hex(16), number % 3
+    token, choice = secrets.token_hex(16), number % 3
     span = end - time.monotonic()
     await asyncio.sleep(random.uniform(0, 0.2 * span))
     await line.open()
@@ -140,7 +141,12 @@ def worked(process: "subprocess.Popen[bytes]") -> float:
 
 
 async def everyone(
-    server: "subprocess.Popen[bytes]", port: int, count: int, seconds: float, rooms: tuple[Room, Room], result: Result
+    server: "subprocess.Popen[bytes]",
+    port: int,
+    lines: list[Line],
+    seconds: float,
+    rooms: tuple[Room, Room],
+    result: Result,
 ) -> float:
     """The phones and the speaker, and then the votes as they were counted; the seconds of processor that it took."""
     line, voting = Line(port, 1), rooms[1]
@@ -152,7 +158,7 @@ async def everyone(
     headers = f"Authorization: Bearer {voting.token}\r\n"
     await line.ask(f"/room/{voting.code}/do", {"do": "go", "scene": 1}, headers)
     before, end = worked(server), time.monotonic() + seconds
-    work = [phone(number, port, voting.code, end, result) for number in range(count)]
+    work = [phone(number, each, voting.code, end, result) for number, each in enumerate(lines)]
     moving = asyncio.create_task(speaker(port, rooms, end, result))
     said = await asyncio.gather(*work)
     await moving
@@ -189,6 +195,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--phones", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--hall", action="store_true", help="all phones from one address")
     parser.add_argument("--port", type=int, default=8597)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
@@ -197,9 +204,10 @@ def main() -> None:
         rooms = found.create(TALK), found.create(TALK + ASKING)
         server = start(options.port, set(sorted(os.sched_getaffinity(0))[:2]))
         result = Result()
+        lines = [Line(options.port, 0 if options.hall else number) for number in range(options.phones)]
         try:
             ready(server, options.port)
-            took = asyncio.run(everyone(server, options.port, options.phones, options.seconds, rooms, result))
+            took = asyncio.run(everyone(server, options.port, lines, options.seconds, rooms, result))
             print(f"{options.phones} phones, {options.seconds:g} s, load of the machine {os.getloadavg()[0]:.1f}")
             for what, seconds in (("looks", result.looks), ("votes", result.votes), ("moves of ε", result.moves)):
                 ranks = statistics.quantiles(seconds, n=20)

@@ -30,7 +30,8 @@ HERE = Path(__file__).parent
 FRESH = {"Cache-Control": "no-store"}
 ASKING = Bucket(1500, 500)  # of an address, behind which a whole room may be
 SAYING = Bucket(500, 60)
-DRAWING = Bucket(4, 0.5)  # of a phone
+JOINING = Bucket(300, 1)  # phones of an address that say something in their room for the first time
+DRAWING, DRAWINGS = Bucket(4, 0.5), Bucket(40, 0.5)  # of a phone, and of an address: a phone's token is its own choice
 
 _files = ThreadPoolExecutor(1, "room")  # a disk that hesitates holds up no page
 _written: dict[tuple[str, float], tuple[int, bytes]] = {}  # of each room, the newest state as bytes
@@ -103,6 +104,8 @@ async def _saying(request: Request) -> tuple[Room, dict[str, Any], str]:
     who = said.get("phone")
     if not codes.is_phone(who):
         raise HTTPException(400, "phone has to be 32 hexadecimal digits")
+    if not await in_turn(partial(room.knows, str(who))):
+        limits.within(JOINING, request)
     return room, said, str(who)
 
 
@@ -145,6 +148,7 @@ async def _drawing(check: Callable[[str], str], request: Request) -> Response:
     room, said, who = await _saying(request)
     if not DRAWING.take(who):
         raise HTTPException(429, "too many drawings at once; wait a moment", {"Retry-After": "2"})
+    limits.within(DRAWINGS, request)
     try:
         strokes = check(_text(said, "strokes"))
     except ValueError as error:

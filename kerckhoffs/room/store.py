@@ -27,6 +27,7 @@ TABLES = """
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE votes (scene INTEGER, round INTEGER, phone TEXT, turn INTEGER, choice INTEGER,
     PRIMARY KEY (scene, round, phone)) WITHOUT ROWID;
+CREATE INDEX voters ON votes (phone);
 CREATE TABLE names (phone TEXT PRIMARY KEY, name TEXT NOT NULL, approved INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE drawings (id INTEGER PRIMARY KEY AUTOINCREMENT, phone TEXT NOT NULL, strokes TEXT NOT NULL,
     waits INTEGER NOT NULL);
@@ -195,6 +196,12 @@ class Room:
                 (self.state.scene, self.state.round),
             )
             return dict(rows.fetchall())
+
+    def knows(self, phone: str) -> bool:
+        """Whether a phone has voted in any round, or has a name or a drawing here."""
+        said = " UNION ALL ".join(f"SELECT 1 FROM {table} WHERE phone = ?1" for table in ("votes", "names", "drawings"))
+        with self._lock:
+            return self._file.execute(f"{said} LIMIT 1", (phone,)).fetchone() is not None
 
     # What is shown
 

@@ -5,9 +5,10 @@ import json
 import pytest
 from starlette.applications import Starlette
 
-from kerckhoffs.room import Shown, codes, limits, phones, rooms
+from kerckhoffs.room import Shown, codes, limits, phones, rooms, store
 from kerckhoffs.ui.stage import show
 from kerckhoffs.ui.stage.routes import ROUTES, drawing
+from tests import ROOT
 from tests.foreign import SEEDS
 from tests.rooms import SEVEN, TALK, Client, phone
 
@@ -25,7 +26,9 @@ def fresh(monkeypatch):
     """Buckets of each test's own."""
     monkeypatch.setattr(phones, "ASKING", limits.Bucket(1500, 500))
     monkeypatch.setattr(phones, "SAYING", limits.Bucket(500, 60))
+    monkeypatch.setattr(phones, "JOINING", limits.Bucket(300, 1))
     monkeypatch.setattr(phones, "DRAWING", limits.Bucket(4, 0.5))
+    monkeypatch.setattr(phones, "DRAWINGS", limits.Bucket(40, 0.5))
 
 
 @pytest.fixture
@@ -140,6 +143,61 @@ def test_too_much_is_refused(client, room):
     phones.ASKING, phones.SAYING = limits.Bucket(99, 1), limits.Bucket(99, 1)
     said = {"phone": phone(1), "strokes": SEVEN}
     assert [client.ask("drawing", said)[0] for _ in range(6)] == [200] * 4 + [429] * 2
+
+
+def standing(bucket):
+    """The same bucket while no time passes."""
+    return limits.Bucket(bucket._at_once, bucket._a_second, clock=lambda: 0.0)
+
+
+@pytest.fixture
+def at_once(monkeypatch, fresh):
+    """All that is said is said in the same moment."""
+    for name in ("ASKING", "SAYING", "JOINING", "DRAWING", "DRAWINGS"):
+        monkeypatch.setattr(phones, name, standing(getattr(phones, name)))
+
+
+def test_a_hall_of_two_hundred_phones_behind_one_address_joins_and_votes_at_once(client, room, at_once):
+    room.go(1)
+    for number in range(200):
+        assert [client.ask(path)[0] for path in (f"/room/{room.code}", "state")] == [200, 200]
+        assert [client.vote(number, 0), client.vote(number, 0)] == [200, 200], "twice: the answer was lost"
+    assert room.count() == 200
+
+
+def test_one_client_is_no_more_voters_than_a_hall_and_keeps_nobody_else_out(client, room, at_once):
+    room.go(1)
+    assert client.vote(0, 1) == 200
+    said = [client.vote(number, 0) for number in range(1, 490)]
+    assert said == [200] * 299 + [429] * 190
+    assert client.vote(0, 2, turn=2) == 200, "who has voted may change it"
+    assert client.ask("name", {"phone": phone(0), "name": "Ada"})[0] == 200
+    assert client.ask("name", {"phone": phone(10**6), "name": "Eve"})[0] == 429, "whatever it says first"
+    assert Client(APP, room.code, address="10.0.0.2").vote(10**6, 0) == 200, "another address"
+    assert room.count() == 301
+
+
+def test_one_client_does_not_fill_the_queue_of_drawings(client, room, at_once):
+    room.go(2)
+    said = [client.ask("drawing", {"phone": phone(number), "strokes": SEVEN})[0] for number in range(60)]
+    assert said == [200] * 40 + [429] * 20
+    other = Client(APP, room.code, address="10.0.0.2")
+    assert other.ask("drawing", {"phone": phone(99), "strokes": SEVEN})[0] == 200
+    assert len(room.waiting()) == 41
+
+
+def test_the_manual_says_what_an_address_may():
+    said = " ".join((ROOT / "docs" / "stage.md").read_text(encoding="utf-8").split())
+    joining, drawings = ((each._at_once, each._a_second) for each in (phones.JOINING, phones.DRAWINGS))
+    assert (joining, drawings) == ((300, 1), (40, 0.5))
+    assert "address 300 phones may say something for the first time at once, and one more each second" in said
+    assert "40 drawings may come at once, and one more every two seconds" in said
+    assert (
+        f"the {store.MOST_WAITING} drawings that may wait after {(store.MOST_WAITING - 40) / 0.5:.0f} seconds" in said
+    )
+    assert f"the {store.MOST_PHONES} phones that a round counts after half an hour" in said
+    assert 0.4 < (store.MOST_PHONES - 300) / 3600 < 0.6
+    assert f"A message has {limits.SECONDS:.0f} seconds" in said
 
 
 def test_nothing_tells_the_truth_or_the_split_before_the_reveal(monkeypatch):

@@ -232,6 +232,19 @@ def test_votes_are_bounded(room, monkeypatch):
     assert room.vote(1, 0, phone(1), 2, 1), "who is counted may change"
 
 
+def test_phones_are_known_from_what_they_have_said_in_any_round(room):
+    for number in (1, 2, 3):
+        assert not room.knows(phone(number))
+    room.go(1)
+    assert room.vote(1, 0, phone(1), 1, 0)
+    room.ask_again(1, 0)
+    assert room.call(phone(2), "Ada")
+    room.go(2)
+    assert room.draw(phone(3), SEVEN)
+    again = Rooms().find(room.code)
+    assert [again.knows(phone(number)) for number in range(5)] == [False, True, True, True, False]
+
+
 def test_a_name_that_changed_needs_the_speaker_again(room):
     room.call(phone(1), "Ada")
     room.approve(phone(1), "Grace", True)
