@@ -21,14 +21,26 @@ def room():
     rooms().let_go()
 
 
+BUCKETS = ("ASKING", "SAYING", "JOINING", "DRAWING", "DRAWINGS")
+
+
+def like(bucket, **options):
+    """A full one of the same size."""
+    return limits.Bucket(bucket._at_once, bucket._a_second, **options)
+
+
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch):
     """Buckets of each test's own."""
-    monkeypatch.setattr(phones, "ASKING", limits.Bucket(1500, 500))
-    monkeypatch.setattr(phones, "SAYING", limits.Bucket(500, 60))
-    monkeypatch.setattr(phones, "JOINING", limits.Bucket(300, 1))
-    monkeypatch.setattr(phones, "DRAWING", limits.Bucket(4, 0.5))
-    monkeypatch.setattr(phones, "DRAWINGS", limits.Bucket(40, 0.5))
+    for name in BUCKETS:
+        monkeypatch.setattr(phones, name, like(getattr(phones, name)))
+
+
+@pytest.fixture
+def at_once(monkeypatch, fresh):
+    """All that is said is said in the same moment."""
+    for name in BUCKETS:
+        monkeypatch.setattr(phones, name, like(getattr(phones, name), clock=lambda: 0.0))
 
 
 @pytest.fixture
@@ -143,18 +155,6 @@ def test_too_much_is_refused(client, room):
     phones.ASKING, phones.SAYING = limits.Bucket(99, 1), limits.Bucket(99, 1)
     said = {"phone": phone(1), "strokes": SEVEN}
     assert [client.ask("drawing", said)[0] for _ in range(6)] == [200] * 4 + [429] * 2
-
-
-def standing(bucket):
-    """The same bucket while no time passes."""
-    return limits.Bucket(bucket._at_once, bucket._a_second, clock=lambda: 0.0)
-
-
-@pytest.fixture
-def at_once(monkeypatch, fresh):
-    """All that is said is said in the same moment."""
-    for name in ("ASKING", "SAYING", "JOINING", "DRAWING", "DRAWINGS"):
-        monkeypatch.setattr(phones, name, standing(getattr(phones, name)))
 
 
 def test_a_hall_of_two_hundred_phones_behind_one_address_joins_and_votes_at_once(client, room, at_once):
