@@ -56,7 +56,7 @@ def test_a_batch_ends_survives_a_reload_and_is_seen_by_no_other_session(batch, v
 
 
 def test_nothing_is_wider_than_a_phone(visit):
-    for path, heading in (("batch", "Batch"), ("table3", "Table 3")):
+    for path, heading in (("batch", "Attacks on many samples"), ("table3", "Table 3")):
         page = visit(path, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
         expect(page.get_by_role("heading", name=heading)).to_be_visible()
         expect(page.get_by_text("examples, about").or_(page.get_by_text("each shown to"))).to_be_visible()
