@@ -3,6 +3,7 @@
 import os
 import secrets
 from pathlib import Path
+from typing import BinaryIO
 
 import platformdirs
 
@@ -54,15 +55,25 @@ def write(path: Path, data: bytes, *, private: bool = True) -> None:
     try:
         with open(part, "xb", opener=owner_only if private else None) as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            settle(file)
         os.replace(part, path)
-        if os.name == "posix":  # the name too
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        settle_name(path)
     except OSError:
         part.unlink(missing_ok=True)
         raise
+
+
+def settle(file: BinaryIO) -> None:
+    """Wait until what was written to a file is on the disk, where a power cut leaves it."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def settle_name(path: Path) -> None:
+    """Wait until the name of a new file is on the disk, which its folder holds."""
+    if os.name == "posix":
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

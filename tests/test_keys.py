@@ -8,6 +8,7 @@ import random
 import re
 import stat
 import tempfile
+from functools import partial
 from pathlib import Path
 from statistics import NormalDist
 
@@ -26,6 +27,7 @@ from kerckhoffs.keys import Key
 SECRET = bytes(range(32))
 CONTEXT = "kerckhoffs tests"
 SMALL = [0.5, -1.25, 3.0, 0.0, -0.75]
+_, OPENING = keys.commit(Key(SMALL))
 
 finite_values = arrays(
     np.float64, st.integers(2, 40), elements=st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=True)
@@ -364,6 +366,48 @@ def test_a_failed_write_leaves_no_partial_file(tmp_path, monkeypatch):
     open_descriptor = os.fdopen
     monkeypatch.setattr(os, "fdopen", full_disk)
     with pytest.raises(FileRefused, match=r"cannot write the key to .*key\.json: No space left on device"):
+        Key(SMALL).save(tmp_path / "key.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def settled(monkeypatch):
+    """What was made to last on the disk, in order: the bytes of each file, and folders."""
+    found, settle = [], os.fsync
+
+    def fsync(descriptor):
+        settle(descriptor)
+        place = Path(f"/proc/self/fd/{descriptor}").resolve()
+        found.append(place if place.is_dir() else place.read_bytes())
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="what a descriptor is of is asked of /proc")
+@pytest.mark.parametrize(
+    "save",
+    [
+        Key(SMALL).save,
+        partial(Key(SMALL).save, public=True),
+        OPENING.save,
+        keys.reveal(Key(SMALL), OPENING).save,
+        keys.new_secret,
+    ],
+    ids=["key", "public key", "opening", "reveal", "secret"],
+)
+def test_a_power_cut_after_a_secret_was_made_takes_nothing_of_it(save, tmp_path, settled):
+    """Models and challenges outlive it, which are nothing without their keys and openings."""
+    path = save(tmp_path / "folder" / "file")
+    assert settled == [path.read_bytes(), path.parent]
+
+
+def test_a_disk_that_keeps_nothing_leaves_no_file(tmp_path, monkeypatch):
+    def fail(descriptor):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(FileRefused, match="cannot write the key to .*: Input/output error"):
         Key(SMALL).save(tmp_path / "key.json")
     assert list(tmp_path.iterdir()) == []
 

@@ -55,7 +55,7 @@ def open_to_others(mode: int) -> bool:
 
 
 def write_new(path: Path, data: bytes, *, public: bool = False, what: str = "key") -> Path:
-    """Write a file that is not there yet, with mode 0600, or 0644 if it is public.
+    """Write a file that is not there yet, with mode 0600, or 0644 if it is public; it is on the disk then.
 
     Args:
         path: where; missing folders are made.
@@ -80,6 +80,8 @@ def write_new(path: Path, data: bytes, *, public: bool = False, what: str = "key
             if hasattr(os, "fchmod"):  # not on Windows, where the folder's access list decides
                 os.fchmod(file.fileno(), mode)
             file.write(data)
+            places.settle(file)
+        places.settle_name(path)
     except BaseException as error:
         path.unlink(missing_ok=True)  # never half a key
         if isinstance(error, OSError):
