@@ -1,22 +1,25 @@
 """Ladders that were climbed in several runs, put together as results/ladder has them.
 
-    python -m benchmarks.climbed results/ladder/mnist-table1-keyed RUN...
+    python -m benchmarks.climbed results/ladder/mnist-table1-keyed [RUN...]
 
-A run may have been broken off: what it had not finished for all samples is left out. Three files are written beside
-each other: the lines (.csv), of every row what they were read from (.parquet; a test reads them again), and whole rows
-to look at (.rows.csv.gz), of the first key and its control, the first samples. What these files have already stays,
-where the runs do not have it anew: what an attack did to a classifier is replaced as a whole. The first run names all
-keys and controls, in their order.
+The last part of the path is the model that the ladder is of. A run may have been broken off: what it had not finished
+for all samples is left out. Four files are written beside each other: what each rung comes to (.csv), each attack
+(.attacks.csv), of every row what they were read from (.parquet; a test reads them again), and whole rows to look at
+(.rows.csv.gz), of the first key and its control, the first samples. What these files have already stays, where the runs
+do not have it anew: what an attack did to a classifier is replaced as a whole.
 """
 
 import argparse
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from kerckhoffs import zoo
 from kerckhoffs.evaluation import ladder, runs, tables
 from kerckhoffs.evaluation.examples import COLUMNS
+from kerckhoffs.evaluation.ladder import Group
 from kerckhoffs.evaluation.runs import Run
 
 EXAMPLES = 100  # samples of whose examples all is kept
@@ -36,14 +39,19 @@ def together(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(plain, ignore_index=True).drop_duplicates(same)
 
 
-def before(path: Path, runs_rows: pd.DataFrame) -> list[pd.DataFrame]:
-    """The rows of a file that is there, but those of attacks that runs have anew on the same classifiers."""
+def with_before(made: Sequence[pd.DataFrame], path: Path) -> pd.DataFrame:
+    """The rows of runs, and those of a file, where it is there, that none of the runs has anew."""
+    rows = together(made) if made else None
     if not path.exists():
-        return []
+        if rows is None:
+            raise SystemExit(f"name runs: there is no {path}")
+        return rows
     there = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    if rows is None:
+        return together([there])
     names = ["crafted_on", "attack", "options", "evaluated_on"]
-    anew = pd.MultiIndex.from_frame(runs_rows[names].astype(str).drop_duplicates())
-    return [there[~pd.MultiIndex.from_frame(there[names].astype(str)).isin(anew)]]
+    anew = pd.MultiIndex.from_frame(rows[names].drop_duplicates())
+    return together([rows, there[~pd.MultiIndex.from_frame(there[names].astype(str)).isin(anew)]])
 
 
 def small(rows: pd.DataFrame) -> pd.DataFrame:
@@ -53,32 +61,42 @@ def small(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.astype(kinds | words | {"forwards": "float32"})
 
 
-def examples(run: Run, first: Sequence[str]) -> pd.DataFrame:
-    """Whole rows of the first key and its control."""
-    rows = run.rows(tuple(COLUMNS))
-    return rows[rows["evaluated_on"].isin(first) & (rows["index"] < EXAMPLES)]
+def sides(rows: pd.DataFrame, model: str) -> tuple[tuple[Group, ...], Group]:
+    """The defended classifiers, named as benchmarks/ladder.py names them, and their controls, in the order of their
+    numbers."""
+    card = zoo.card(model)
+    ids = sorted(rows["evaluated_on"].astype(str).unique(), key=lambda each: (len(each), each))
+    keyed = tuple(each for each in ids if each.startswith(model))
+    controls = tuple(each for each in ids if each not in keyed)
+    return (Group(card.title, keyed, card.network),), Group(ladder.CONTROL, controls, card.network)
+
+
+def epsilons(rows: pd.DataFrame) -> tuple[float, ...]:
+    """The budgets of attacks that have one."""
+    found = {json.loads(each).get("epsilon") for each in rows["options"].astype(str).unique()}
+    return tuple(sorted(found - {None}))
 
 
 def main() -> None:
     """Put them together."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="without an ending")
-    parser.add_argument("runs", type=Path, nargs="+")
+    parser.add_argument("runs", type=Path, nargs="*")
     asked = parser.parse_args()
     opened = [runs.open_run(folder) for folder in asked.runs]
-    made = together([whole(run.rows(ladder.NEEDED), run) for run in opened])
-    packed_rows, shown_rows = asked.out.with_suffix(".parquet"), Path(f"{asked.out}.rows.csv.gz")
-    rows = together([made, *before(packed_rows, made)])
-    experiments = [each for run in opened for each in run.experiments]
-    cards = {name: card for run in opened for name, card in run.cards.items()}
-    asked.out.with_suffix(".csv").write_bytes(tables.csv(ladder.lines_of(rows, experiments, cards)))
+    packed_rows, shown_rows, attacks = (
+        asked.out.with_name(f"{asked.out.name}{ending}") for ending in (".parquet", ".rows.csv.gz", ladder.ATTACKS)
+    )
+    rows = with_before([whole(run.rows(ladder.NEEDED), run) for run in opened], packed_rows)
+    groups, controls = sides(rows, asked.out.name)
+    for file, read in ((asked.out.with_name(f"{asked.out.name}.csv"), ladder.points), (attacks, ladder.lines)):
+        file.write_bytes(tables.csv(read(rows, groups, controls, epsilons(rows))))
     small(rows).to_parquet(packed_rows, index=False, compression="zstd")
-    groups, controls = ladder.sides(experiments, cards)
-    first = [*(group.ids[0] for group in groups), *controls.ids[:1]]
-    shown = together([examples(run, first) for run in opened])
-    shown = together([shown, *before(shown_rows, shown)])
+    first = [groups[0].ids[0], *controls.ids[:1]]
+    shown = [run.rows(tuple(COLUMNS)) for run in opened]
+    shown = [each[each["evaluated_on"].isin(first) & (each["index"] < EXAMPLES)] for each in shown]
     packed = {"method": "gzip", "compresslevel": 9, "mtime": 0}
-    shown.to_csv(shown_rows, index=False, compression=packed)
+    with_before(shown, shown_rows).to_csv(shown_rows, index=False, compression=packed)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,14 @@
 prints the page from the registry and from results/ladder; a test compares them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from kerckhoffs.attackers import ATTACKERS
 from kerckhoffs.evaluation import ladder, lessons, summaries
+from kerckhoffs.plots.ladder import rung_words
 
 RESULTS = Path(__file__).parent.parent / "results" / "ladder"
 HEAD = """# The ladder: from knowing nothing to having the key
@@ -24,12 +25,17 @@ trained on training samples, with seeds and keys of its own, in a process that i
     python -m kerckhoffs attackers list
     python -m kerckhoffs attackers make own-keys:number=8@mnist-table1-keyed
     python -m kerckhoffs ladder mnist-table1-keyed \\
-        --control mnist-table2-classical --samples 200
+        --samples 200
 
-The **key advantage** is the attacked error of a control, which has no key and which the attacker never saw, minus that
-of the keyed classifier, paired by sample; right of 0 the key helped. Its interval is over samples and, where there are
-several, over keys; results/ladder/coverage.md has how often it holds the truth. Against those who have the weights or
-the key the control has nothing to hide: it is attacked as one that is known.
+The **key advantage** is the attacked error of a control, which has no key, minus that of the keyed classifier, paired
+by sample; right of 0 the key helped. Control and keyed classifier are attacked in the same way: shown the same
+examples, asked as many questions, or, from the weights on, known; from the weights on a control has nothing to hide.
+Each is judged by the attack of the rung that does most to it: one attack for both would flatter either.
+`results/ladder/*.attacks.csv` has each attack by itself, with its advantage on the same examples. Intervals are over
+samples and, where there are several, over keys; results/ladder/coverage.md has how often they hold the truth.
+
+A rung is one way of using what is known, and whoever knows more can use them all. So *what it comes to* stands before
+the rungs: by what is known, the strongest of all that was tried with it.
 
 """
 
@@ -51,48 +57,49 @@ def attackers() -> pd.DataFrame:
 
 
 def measured() -> Iterator[str]:
-    """A section a measured ladder: its table at every budget, and the lessons at the middle one."""
+    """A section a measured ladder: what it comes to, its rungs at every budget, and the lessons at the middle one."""
     for name, path in ladder.measured(RESULTS).items():
-        lines = ladder.read_lines(path)
-        epsilons = sorted(lines["epsilon"].unique())
+        points = ladder.read_points(path)
+        epsilons = sorted(points["epsilon"].unique())
         middle = epsilons[len(epsilons) // 2]
-        counts = lines[lines["advantage"].notna()]
+        levels = points["level"] != ""
         yield f"## Measured: {name}\n"
         yield (
-            f"Percent with 95 % intervals, of the first {counts['samples'].max()} test samples at most and "
-            f"{counts['keys'].max()} of the defender's keys at most. The attack of each rung that does best on the "
-            "keyed classifiers, and what the same one does to the controls.\n"
+            f"Percent with 95 % intervals, of the first {points['samples'].max()} test samples at most and "
+            f"{points['keys'].max()} of the defender's keys at most.\n"
         )
-        yield summaries.markdown(ladder.brief(lines))
+        if levels.any():
+            yield f"### What it comes to\n\n{summaries.markdown(ladder.report(points[levels]))}"
+        yield f"### Rung by rung\n\n{summaries.markdown(ladder.report(points[~levels]))}"
         yield f"### What each rung shows, at ε {middle:g}\n"
-        for attacker in dict.fromkeys(lines["attacker"]):
-            yield f"**{ATTACKERS[attacker].name}.** {lessons.lesson(attacker, lines, middle)}\n"
+        for attacker in dict.fromkeys(points[~levels]["attacker"]):
+            yield f"**{ATTACKERS[attacker].name}.** {lessons.lesson(attacker, points, middle)}\n"
 
 
 SHORT = ("noise", "labels", "scores", "data", "twin", "own-key", "own-keys", "recovery", "key")
 
 
 def short(model: str = "mnist-table1-keyed", epsilon: float = 0.2) -> str:
-    """The ladder in a few rows: what the strongest of a rung's attacks does to the keyed classifiers, and what the same
-    does to the controls."""
-    lines = ladder.read_lines(RESULTS / f"{model}.csv")
-    at = lines[lines["epsilon"] == epsilon]
-    rows = []
-    for name in SHORT:
-        keyed = at[(at["attacker"] == name) & (at["evaluated_on"] != ladder.CONTROL)]
-        line = keyed.loc[keyed["error"].idxmax()]
-        control = ladder.like(lines, line)
-        assert control is not None
-        rows.append(
-            {
-                "who attacks": ATTACKERS[name].name,
-                "keyed": ladder.share(line),
-                "control": ladder.share(control),
-                "key advantage": ladder.share(line, "advantage"),
-                "keys, samples": f"{line['keys']}, {line['samples']}",
-            }
-        )
-    return summaries.markdown(pd.DataFrame(rows))
+    """The ladder in a few rows: what the strongest of a rung's attacks does to the keyed classifiers, and the strongest
+    to the controls."""
+    points = ladder.read_points(RESULTS / f"{model}.csv")
+    found = [point for name in SHORT if (point := ladder.top(points, name, epsilon)) is not None]
+    return _few(found, [rung_words(each["attacker"], each["options"], each["queries"]) for each in found])
+
+
+def comes_to(model: str = "mnist-table1-keyed", epsilon: float = 0.2) -> str:
+    """By what is known, the strongest of all that can be done with it."""
+    points = ladder.read_points(RESULTS / f"{model}.csv")
+    levels = points[(points["level"] != "") & (points["epsilon"] == epsilon)]
+    return _few([each for _, each in levels.iterrows()], list(levels["level"]))
+
+
+def _few(points: Sequence[pd.Series], words: Sequence[str]) -> str:
+    table = ladder.report(pd.DataFrame(points)).rename(
+        columns={"attacked error %": "keyed", "control %": "control", "key advantage %": "key advantage"}
+    )
+    who = "what the attacker knows" if points[0]["level"] else "who attacks"
+    return summaries.markdown(table.assign(**{who: words}), (who, "keyed", "control", "key advantage", "keys, samples"))
 
 
 def page() -> str:

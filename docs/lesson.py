@@ -137,17 +137,15 @@ STEPS = (
 
 def figures() -> dict[str, str]:
     """What the answers quote."""
-    lines = ladder.read_lines(RESULTS / "ladder" / f"{MODEL}.csv")
-    best = ladder.strongest(lines)
+    points = ladder.read_points(RESULTS / "ladder" / f"{MODEL}.csv")
     tests = report.read(RESULTS / "keylab" / f"{MODEL}.csv")
 
     used: list[pd.Series] = []
 
     def of(attacker: str, tenths: int, options: str = "") -> pd.Series:
-        """The attack that does best on the keyed one."""
-        at = best[(best["attacker"] == attacker) & (best["epsilon"].round(6) == tenths / 10)]
-        at = at[(at["evaluated_on"] != ladder.CONTROL) & at["options"].str.startswith(options)]
-        used.append(at.iloc[0])
+        """What a rung comes to."""
+        at = points[(points["attacker"] == attacker) & (points["epsilon"].round(6) == tenths / 10)]
+        used.append(at[(at["level"] == "") & at["options"].str.startswith(options)].iloc[0])
         return used[-1]
 
     found = {}
@@ -159,16 +157,14 @@ def figures() -> dict[str, str]:
         "own": ("own-key", ""),
     }.items():
         for tenths in (1, 2, 3):
-            line = of(attacker, tenths, options)
-            control = ladder.like(lines, line)
-            assert control is not None
-            found[f"{word}_{tenths}"] = f"{ladder.share(line)} %"
-            found[f"control_{word}_{tenths}"] = f"{ladder.share(control)} %"
-            found[f"advantage_{word}_{tenths}"] = ladder.share(line, "advantage")
+            point = of(attacker, tenths, options)
+            found[f"{word}_{tenths}"] = f"{ladder.share(point)} %"
+            found[f"control_{word}_{tenths}"] = f"{ladder.share(point, 'control_error')} %"
+            found[f"advantage_{word}_{tenths}"] = ladder.share(point, "advantage")
     for tenths in range(11):
         found[f"leak_{tenths}"] = f"{ladder.share(of('part-of-key', 2, f'share={tenths / 10}:'))} %"
-    found["samples"] = " to ".join(map(str, sorted({line["samples"] for line in used})))
-    found["keys"] = " to ".join(map(str, sorted({line["keys"] for line in used})))
+    found["samples"] = " to ".join(map(str, sorted({point["samples"] for point in used})))
+    found["keys"] = " to ".join(map(str, sorted({point["keys"] for point in used})))
     found["years"] = f"{report.one(tests, 'guesses', 'half of all keys')['value']:.0f}"
     found["half_clean"] = f"{100 * report.one(tests, 'leak', '0.5')['value']:.0f} %"
     return found

@@ -4,9 +4,8 @@ import pandas as pd
 
 from docs import ladder
 from kerckhoffs.attackers import ATTACKERS
-from kerckhoffs.evaluation.ladder import CONTROL
 from tests import ROOT
-from tests.plots.test_ladder import line
+from tests.plots.test_ladder import point
 
 
 def test_the_page_is_what_the_registry_and_the_results_say():
@@ -14,15 +13,23 @@ def test_the_page_is_what_the_registry_and_the_results_say():
     assert text == ladder.page(), "python -m docs.ladder > docs/ladder.md"
 
 
-def test_what_was_measured_becomes_a_section_with_its_table_and_the_lessons(tmp_path, monkeypatch):
-    lines = [line("twin", 0.25, advantage=0.5), line("twin", 0.75, group=CONTROL), line("key", 1.0, advantage=0.0)]
-    pd.DataFrame(lines).to_csv(tmp_path / "mnist-table1-keyed.csv", index=False)
+def test_what_was_measured_becomes_a_section_with_its_tables_and_the_lessons(tmp_path, monkeypatch):
+    points = [
+        point("twin", 0.25, control=0.75, advantage=0.5),
+        point("key", 1.0, control=1.0, advantage=0.0, advantage_samples=50),
+        point("twin", 0.25, level="data and design", control=0.75, advantage=0.5),
+    ]
+    pd.DataFrame(points).to_csv(tmp_path / "mnist-table1-keyed.csv", index=False)
     monkeypatch.setattr(ladder, "RESULTS", tmp_path)
     text = "\n".join(ladder.measured())
     assert "## Measured: mnist-table1-keyed" in text
-    errors = "25.0 (20.0 to 30.0) | 75.0 (70.0 to 80.0) | 50.0 (40.0 to 60.0)"
+    errors = "25.0 (20.0 to 30.0) | fgsm | 75.0 (70.0 to 80.0) | 50.0 (40.0 to 60.0)"
     assert f"| 0.1 | twin | pgd | keyed | {errors} | 1, 100 |" in text
-    assert "it leaves 100.0 (95.0 to 105.0) % wrong" in text
+    assert (
+        f"| 0.1 | knows data and design | twin: pgd | keyed | {errors.replace('fgsm', 'twin: fgsm')} | 1, 100 |" in text
+    )
+    assert "| 1, 100; advantage 1, 50 |" in text
+    assert "it leaves 100.0 (95.0 to 105.0) % wrong, and 100.0" in text
 
 
 def test_the_readme_counts_the_attackers():
@@ -31,14 +38,21 @@ def test_the_readme_counts_the_attackers():
 
 
 def test_the_readme_has_the_ladder_in_short():
-    assert ladder.short() in (ROOT / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert ladder.comes_to() in readme
+    assert ladder.short() in readme
+
+
+def ends(table):
+    """By the first cell of a row: the ends of the interval of its advantage."""
+    rows = [line.split(" | ") for line in table.splitlines()[2:]]
+    cells = {row[0].removeprefix("| "): row[3].rstrip(")").split("(")[1].split(" to ") for row in rows}
+    return {name: (float(low), float(high)) for name, (low, high) in cells.items()}
 
 
 def test_what_the_readme_says_of_the_ladder_is_so():
-    rows = [line.split(" | ") for line in ladder.short().splitlines()[2:]]
-    helps = {row[0].removeprefix("| "): float(row[3].split("(")[1].split(" to ")[0]) > 0 for row in rows}
-    assert [name for name, key_helps in helps.items() if key_helps] == ["Gray box: classical twin"]
-    harms = {row[0].removeprefix("| "): float(row[3].rstrip(")").split(" to ")[1]) < 0 for row in rows}
-    assert {"Noise: nothing is known", "Data: another network", "Gray box: several keys of their own"} <= {
-        name for name, key_harms in harms.items() if key_harms
-    }
+    levels, rungs = ends(ladder.comes_to()), ends(ladder.short())
+    assert not any(low > 0 for low, _ in levels.values()), "at no level does the key help"
+    assert [name for name, (low, _) in rungs.items() if low > 0] == ["Gray box: classical twin"]
+    harmed = [name.partition(",")[0] for name, (_, high) in rungs.items() if high < 0]
+    assert {"Noise: nothing is known", "Data: another network", "Gray box: several keys of their own"} <= set(harmed)

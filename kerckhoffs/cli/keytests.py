@@ -61,7 +61,7 @@ def key_test(
         )
     climbed = places.shipped("results") / "ladder" / f"{model}.csv"
     if models is None and climbed.is_file():
-        made += report.attacked(ladder.read_lines(climbed), model)
+        made += report.attacked(ladder.read_points(climbed), model)
     lines = report.frame(made)
     if csv:
         files.write_atomically(csv, tables.csv(lines), private=False)

@@ -56,18 +56,20 @@ def ladder_command(
     engine: Engine = "local",
     address: Address = None,
     csv: Csv = None,
-    lines: Annotated[Path | None, typer.Option(help="File for the lines of the ladder, .csv.")] = None,
+    points: Annotated[Path | None, typer.Option(help="File for what each rung comes to, .csv.")] = None,
+    lines: Annotated[Path | None, typer.Option(help="File for what each attack did, .csv.")] = None,
     markdown: Markdown = False,
 ) -> int:
     """Be every attacker in turn, from one who knows nothing to one who has the key. What an attacker has to make first
     is made first. Ctrl-C leaves a run that can be resumed.
 
     Each error has a 95 % interval, over samples and, of several keys, over keys too. The key advantage is the attacked
-    error of the control minus that of the keyed classifier.
+    error of the control minus that of the keyed classifier, each under the rung's strongest attack on it. It is the
+    key's merit alone if the control is of the same network, trained in the same way.
     """
     engines.check(engine, workers)
-    if lines:
-        check_file(lines)
+    for file in filter(None, (points, lines)):
+        check_file(file)
     done = partial(
         finish,
         workers=workers,
@@ -75,7 +77,7 @@ def ladder_command(
         address=address,
         csv=csv,
         full=markdown,
-        report=partial(report, file=lines),
+        report=partial(report, points=points, lines=lines),
     )
     if resume:
         if model or control or rung or out:
@@ -90,6 +92,9 @@ def ladder_command(
         raise ValueError("the defended classifiers must be of one set, network and defence: one for each key")
     if beside and len(beside) != len(defended):
         raise ValueError(f"each key needs a control of its own: {len(defended)} classifiers, {len(beside)} controls")
+    if others := sorted({card.network for card in beside} - {defended[0].network}):
+        words = f"the control's network is {', '.join(others)}, the defended one's {defended[0].network}"
+        print(f"note: {words}: what is called the key's advantage is the networks', too", file=sys.stderr)
     chosen = listed(rung) or list(ATTACKERS)
     for name in chosen:
         check_choice(name, ATTACKERS, "rung")
@@ -115,11 +120,15 @@ def ladder_command(
     return done(runs.create(what, command=this_command(), folder=out, model_folder=models))
 
 
-def report(run: Run, file: Path | None = None) -> tuple[pd.DataFrame, pd.DataFrame, list[Raised]]:
-    """The ladder of a run for people: all columns, those that matter, and what to be wary of."""
+def report(
+    run: Run, points: Path | None = None, lines: Path | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame, list[Raised]]:
+    """The ladder of a run for people, and what to be wary of; what each attack did is kept with the run."""
     rows = run.rows((*flags.WITH_SUMMARY, "forwards"))
-    lines = ladder.lines_of(rows, run.experiments, run.cards)
-    write(run, lines)
-    if file:
-        files.write_atomically(file, tables.csv(lines))
-    return ladder.report(lines), ladder.brief(lines), flags.raised(rows)
+    tried, climbed = (each(rows, run.experiments, run.cards) for each in (ladder.lines_of, ladder.points_of))
+    write(run, tried)
+    for file, table in ((points, climbed), (lines, tried)):
+        if file:
+            files.write_atomically(file, tables.csv(table))
+    shown = ladder.report(climbed)
+    return shown, shown, flags.raised(rows)

@@ -183,7 +183,7 @@ def held_keys(run: Run) -> tuple[Key, ...]:
 def _defended(run: Run) -> list[zoo.ModelCard]:
     """The cards of all classifiers of a run, also of those that somebody made a model against."""
     targets = dict.fromkeys(name.rpartition(attackers.AGAINST)[2] for name in run.models)
-    return [zoo.card(name, run.model_folder) for name in targets]
+    return [attackers.card(name, run.model_folder) for name in targets]
 
 
 class _Clock:

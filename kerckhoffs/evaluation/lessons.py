@@ -27,25 +27,24 @@ LESSONS: dict[str, str] = {
     "it is another function, and attacking it is attacking one more surrogate.",
     "recovery": "Weights that were trained behind a key tell of the key: a search under which order they read the "
     "data best finds a part of it.",
-    "part-of-key": "A key that leaks in part protects in part: the curve over the leaked share says how soon it is "
-    "no longer one.",
+    "part-of-key": "Whoever guesses the rest of a key that leaked in part gets as far as the curve over the leaked "
+    "share says, and has better ways to use little of it: those of the rungs above.",
     "key": "With the key the classifier is an ordinary one, and nothing about it was made to withstand an attack.",
 }
 """The first sentence of each attacker's."""
 
 
-def lesson(attacker: str, lines: pd.DataFrame, epsilon: float) -> str:
+def lesson(attacker: str, points: pd.DataFrame, epsilon: float) -> str:
     """Both sentences for an attacker at a budget; the first alone where nothing was measured.
 
     Args:
-        lines: as evaluation.ladder.lines gives them; of an attacker with several options the strongest counts.
+        points: as evaluation.ladder.points gives them; of an attacker with several options the strongest counts.
     """
-    at = lines[(lines["attacker"] == attacker) & (lines["epsilon"] == epsilon)]
-    keyed = at[at["advantage"].notna()]
-    if keyed.empty:
+    best = ladder.top(points, attacker, epsilon)
+    if best is None:
         return LESSONS[attacker]
-    best = keyed.loc[keyed["error"].idxmax()]
     said = f"{LESSONS[attacker]} Here, at ε {epsilon:g}, it leaves {ladder.share(best)} % wrong"
-    if (control := ladder.like(lines, best)) is not None:
-        said += f", and {ladder.share(control)} % of the control without a key"
-    return f"{said}; the key advantage is {ladder.share(best, 'advantage')} points."
+    if pd.isna(best["advantage"]):
+        return f"{said}."
+    control = f"{ladder.share(best, 'control_error')} % of the control without a key"
+    return f"{said}, and {control}; the key advantage is {ladder.share(best, 'advantage')} points."

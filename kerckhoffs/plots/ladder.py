@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 
 from kerckhoffs.attackers import ATTACKERS
 from kerckhoffs.attacks import ATTACKS
-from kerckhoffs.evaluation.ladder import asked, strongest
+from kerckhoffs.evaluation.ladder import CONTROL, KNOWN
 from kerckhoffs.plots.charts import ENDS
 from kerckhoffs.plots.runs import DASHES, PERCENT, SYMBOLS, colour, ends, layout
 
@@ -27,8 +27,8 @@ ONES = {"own-key": {"number": 1, "samples": 55_000}, "twin": {"samples": 55_000}
 """What an attacker has of it whose options do not say so."""
 
 
-def rung_words(attacker: str, options: str, attack_options: str = "{}") -> str:
-    """A rung in a few words: its name, its first option, and others where they are not the defaults."""
+def rung_words(attacker: str, options: str, queries: int = 0) -> str:
+    """A rung in a few words: its name, its first option, others where they are not the defaults, and queries if any."""
     entry = ATTACKERS[attacker]
     given = read(options)
     said = [
@@ -36,7 +36,6 @@ def rung_words(attacker: str, options: str, attack_options: str = "{}") -> str:
         for number, (name, default) in enumerate((each.name, str(each.default)) for each in entry.options)
         if name in given and (number == 0 or given[name] != default)
     ]
-    queries = asked(attack_options)
     said += [f"{queries} queries"] if queries else []
     return ", ".join([entry.name, *said])
 
@@ -46,41 +45,37 @@ def read(options: str) -> dict[str, str]:
     return dict(each.split("=", 1) for each in options.split(":") if each)
 
 
-def best(lines: pd.DataFrame, epsilon: float) -> pd.DataFrame:
-    """The line of the best attack of each rung and group at a budget, each rung under its words."""
-    at = strongest(lines[(lines["epsilon"] == epsilon) & lines["attacker"].isin(ATTACKERS)])
-    words = [rung_words(*each) for each in zip(at["attacker"], at["options"], at["attack_options"], strict=True)]
-    return at.assign(rung=words)
-
-
-def figure(lines: pd.DataFrame, epsilon: float) -> go.Figure:
-    """Error at each rung, a mark a group of classifiers, from knowing nothing at the top to the key; beside it the key
-    advantage of those that have a control beside them. With 95 % intervals.
+def figure(points: pd.DataFrame, epsilon: float) -> go.Figure:
+    """Error at each rung, a mark a group of classifiers and one for the control, from knowing nothing at the top to the
+    key; beside it the key advantage of those that have a control beside them. With 95 % intervals.
 
     Args:
-        lines: as evaluation.ladder.lines gives them.
+        points: as evaluation.ladder.points gives them.
     """
-    shown = best(lines, epsilon)
-    rungs = list(dict.fromkeys(shown["rung"]))
-    names = {rung: "<br>".join(map(escape, textwrap.wrap(rung, WRAP))) for rung in rungs}
+    shown = points[(points["epsilon"] == epsilon) & (points["level"] == "")]
+    words = [rung_words(*each) for each in zip(shown["attacker"], shown["options"], shown["queries"], strict=True)]
+    names = {rung: "<br>".join(map(escape, textwrap.wrap(rung, WRAP))) for rung in words}
+    shown = shown.assign(rung=[names[each] for each in words])
     drawn = make_subplots(1, 2, shared_yaxes=True, column_widths=[0.62, 0.38], horizontal_spacing=0.03)
-    for number, (group, part) in enumerate(shown.groupby("evaluated_on", sort=False)):
-        for column, name in ((1, "error"), (2, "advantage")):
+    marks = [(str(group), part, "") for group, part in shown.groupby("evaluated_on", sort=False)]
+    marks.append((CONTROL, shown.drop_duplicates("rung"), "control_"))
+    for number, (group, part, side) in enumerate(marks):
+        for column, name in ((1, f"{side}error"), (2, "advantage")):
             there = part[part[name].notna()]
-            if there.empty:
+            if there.empty or (side and column == 2):
                 continue
             drawn.add_scatter(
-                name=escape(str(group)),
-                legendgroup=str(group),
+                name=escape(group),
+                legendgroup=group,
                 showlegend=column == 1,
                 x=there[name],
-                y=[names[rung] for rung in there["rung"]],
+                y=there["rung"],
                 error_x=ends(there, name),
-                customdata=_under(there, name),
+                customdata=_under(there, name, side),
                 mode="markers",
                 marker={"symbol": SYMBOLS[number % len(SYMBOLS)], "size": 11, "color": colour(number)},
-                hovertemplate=f"%{{y}}<br>{name} %{{x:.1%}} {ENDS}<br>%{{customdata[2]}}, crafted on %{{customdata[3]}}"
-                "<br>%{customdata[4]} keys, %{customdata[5]} samples<extra>%{fullData.name}</extra>",
+                hovertemplate=f"%{{y}}<br>{'error' if column == 1 else name} %{{x:.1%}} {ENDS}<br>%{{customdata[2]}}"
+                "<br>%{customdata[3]} keys, %{customdata[4]} samples<extra>%{fullData.name}</extra>",
                 row=1,
                 col=column,
             )
@@ -89,40 +84,41 @@ def figure(lines: pd.DataFrame, epsilon: float) -> go.Figure:
     drawn.update_xaxes(tickformat=".0%", nticks=3, tickangle=0, fixedrange=True, title="key advantage", row=1, col=2)
     order = {"categoryorder": "array", "categoryarray": list(names.values()), "autorange": "reversed"}
     drawn.update_yaxes(fixedrange=True, automargin=True, **order)
-    layout(drawn, 150 + 46 * len(rungs))
+    layout(drawn, 150 + 46 * len(names))
     return drawn
 
 
-def along(lines: pd.DataFrame, epsilon: float, what: str) -> pd.DataFrame:
-    """The best lines of the attackers of a curve, in the order of what they have, which is their `value`.
+def along(points: pd.DataFrame, epsilon: float, what: str) -> pd.DataFrame:
+    """The points of the attackers of a curve, in the order of what they have, which is their `value`; those of the
+    control as if it were evaluated.
 
     Args:
         what: a key of CURVES.
     """
-    at = lines[(lines["epsilon"] == epsilon) & lines["attacker"].isin(CURVES[what][1])]
-    values = [_value(line, what) for line in at.to_dict("records")]
-    at = at.assign(value=pd.Series(values, index=at.index, dtype=float)).dropna(subset=["value"])
+    at = points[(points["epsilon"] == epsilon) & (points["level"] == "") & points["attacker"].isin(CURVES[what][1])]
+    at = at.assign(value=[_value(point, what) for point in at.to_dict("records")]).dropna(subset=["value"])
     if what == "number":
         at = at.assign(attacker="own-keys")
+    beside = at[at["control_error"].notna() & ~at["attacker"].isin(KNOWN)].assign(
+        evaluated_on=CONTROL, **{f"error{end}": at[f"control_error{end}"] for end in ("", "_low", "_high")}
+    )
     group = ["attacker", "evaluated_on", "value"]
-    at = at.sort_values("error", ascending=False, kind="stable").drop_duplicates(group)
+    at = pd.concat([at, beside]).sort_values("error", ascending=False, kind="stable").drop_duplicates(group)
     several = at.groupby(group[:2])["value"].transform("nunique") > 1
     return at[several].sort_values(group)
 
 
-def _value(line: dict[Any, Any], what: str) -> float | None:
-    given = read(line["options"])
-    if what == "queries" and line["attacker"] != "substitute":
-        found = asked(line["attack_options"])
-    else:
-        found = given.get(what, ONES.get(line["attacker"], {}).get(what))
+def _value(point: dict[Any, Any], what: str) -> float | None:
+    if what == "queries" and point["attacker"] != "substitute":
+        return float(point["queries"]) or None
+    found = read(point["options"]).get(what, ONES.get(point["attacker"], {}).get(what))
     return None if found is None else float(found)
 
 
-def curve(lines: pd.DataFrame, epsilon: float, what: str) -> go.Figure:
+def curve(points: pd.DataFrame, epsilon: float, what: str) -> go.Figure:
     """Error against what an attacker has more or less of, a line an attacker and group, with 95 % intervals."""
     drawn = go.Figure()
-    chosen = along(lines, epsilon, what)
+    chosen = along(points, epsilon, what)
     for number, ((attacker, group), part) in enumerate(chosen.groupby(["attacker", "evaluated_on"], sort=False)):
         drawn.add_scatter(
             name=escape(f"{ATTACKERS[str(attacker)].name} → {group}"),
@@ -141,12 +137,16 @@ def curve(lines: pd.DataFrame, epsilon: float, what: str) -> go.Figure:
     return drawn
 
 
-def _under(part: pd.DataFrame, name: str) -> list[list[Any]]:
-    """What is told under the pointer."""
+def _under(part: pd.DataFrame, name: str, side: str = "") -> list[list[Any]]:
+    """What is told under the pointer.
+
+    Args:
+        side: "control_" for the attack on the control.
+    """
     return [
         [
-            *(line[f"{name}_low"], line[f"{name}_high"], ATTACKS[line["attack"]].name),
-            *(escape(str(line["crafted_on"])), line["keys"], line["samples"]),
+            *(point[f"{name}_low"], point[f"{name}_high"], ATTACKS[point[f"{side}attack"]].name),
+            *(point["keys"], point["samples"]),
         ]
-        for line in part.to_dict("records")
+        for point in part.to_dict("records")
     ]

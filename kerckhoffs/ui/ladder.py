@@ -1,6 +1,7 @@
 """The ladder on its page: what was measured, by rung, along queries, keys and shares; the rows of any point; and a
 small ladder of one's own."""
 
+import json
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,8 +36,8 @@ QUERIES = (100, 300)  # of a ladder that is made on the page
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def lines(path: str, changed: int) -> pd.DataFrame:
-    """The lines of a file.
+def table(path: str, changed: int) -> pd.DataFrame:
+    """The points of a file, or its lines.
 
     Args:
         changed: when the file was, so that another one under the same name is read.
@@ -45,7 +46,7 @@ def lines(path: str, changed: int) -> pd.DataFrame:
         FileRefused: if it is damaged.
     """
     try:
-        return ladder.read_lines(Path(path))
+        return (ladder.read_lines if path.endswith(ladder.ATTACKS) else ladder.read_points)(Path(path))
     except (OSError, EOFError, zlib.error, ValueError, KeyError) as error:
         raise FileRefused(f"the shipped file results/ladder/{Path(path).name} is damaged; restore it") from error
 
@@ -54,17 +55,17 @@ def measured() -> None:
     """What ships with the program."""
     files = ladder.measured(SHIPPED)
     if not files:
-        words = "python -m kerckhoffs ladder mnist-table1-keyed --control mnist-table2-classical --lines FILE"
+        words = "python -m kerckhoffs ladder mnist-table1-keyed --control CONTROL --points FILE"
         st.info(f"No measured ladder is here. `{words}` makes one.", icon=":material/info:")
         return
     which = st.segmented_control("Measured on", list(files), default=next(iter(files)), key="ladder_of", required=True)
     path = files[which or next(iter(files))]
-    show(lines(str(path), path.stat().st_mtime_ns), "shipped")
-    beside = path.with_name(f"{path.stem}{ROWS}")
+    show(table(str(path), path.stat().st_mtime_ns), "shipped")
+    attacks, beside = (path.with_name(f"{path.stem}{ending}") for ending in (ladder.ATTACKS, ROWS))
     if beside.is_file():
         warnings(_raised(str(beside), beside.stat().st_mtime_ns))
     with st.container(horizontal=True, gap="small"):
-        for label, file in (("Lines", path), ("Rows", beside)):
+        for label, file in (("Rungs", path), ("Attacks", attacks), ("Rows", beside)):
             if file.is_file():
                 name = file.name
                 st.download_button(
@@ -78,10 +79,14 @@ def measured() -> None:
 
 
 def show(found: pd.DataFrame, key: str) -> None:
-    """The figure at a budget, the table, the curves and the lessons."""
+    """What it comes to at a budget, the figure, the table, the curves and the lessons.
+
+    Args:
+        found: as evaluation.ladder.points gives them.
+    """
     epsilons = sorted(found["epsilon"].unique())
     if not epsilons:
-        st.caption("There are no lines yet.")
+        st.caption("There are no points yet.")
         return
     epsilon = st.segmented_control(
         "Budget",
@@ -93,6 +98,14 @@ def show(found: pd.DataFrame, key: str) -> None:
     )
     epsilon = epsilons[0] if epsilon is None else epsilon
     at = found[found["epsilon"] == epsilon]
+    rungs, levels = at[at["level"] == ""], at[at["level"] != ""]
+    if len(levels):
+        _shown(levels, f"{key}_levels", "What it comes to, by what is known: attacked error, the control's, advantage")
+        st.caption(
+            "**What it comes to.** By what the attacker knows, the strongest of all that was tried with it: whoever "
+            "has more can also do what those do who have less. The control has no key and is attacked by whoever knows "
+            "as much of it; from the weights on nothing of it is hidden."
+        )
     st.plotly_chart(
         drawn.figure(found, epsilon),
         key=f"{key}_figure",
@@ -100,21 +113,13 @@ def show(found: pd.DataFrame, key: str) -> None:
         alt="Error after the attack at each rung of what the attacker knows, and the key advantage, with intervals",
     )
     st.caption(
-        "From knowing nothing (top) to having the key (bottom): at each rung the same samples, the same largest change "
-        "of a pixel, and the strongest of the attacks that were tried there. **Key advantage**: attacked error of the "
-        "control, which has no key, minus that of the keyed classifier, both under the attack that does best on the "
-        "keyed one, in points; right of 0 the key helped. Against who has the weights or more, the control, which has "
+        "From knowing nothing (top) to having the key (bottom), rung by rung: the same samples, the same largest "
+        "change of a pixel, and the strongest of the attacks that were tried on that rung. **Key advantage**: attacked "
+        "error of the control, which has no key, minus that of the keyed classifier, each under the attack that does "
+        "most to it, in points; right of 0 the key helped. Against who has the weights or more, the control, which has "
         "nothing to hide, is attacked as known. 95 % intervals, over samples and, where there are several, over keys."
     )
-    table = ladder.brief(at)
-    st.dataframe(
-        table,
-        hide_index=True,
-        height="content" if len(table) < 12 else 420,
-        key=f"{key}_table",
-        alt="The ladder as a table: attacked error, the control's and key advantage of each rung in percent, with "
-        "intervals",
-    )
+    _shown(rungs, f"{key}_table", "The ladder as a table: attacked error, the control's and key advantage of each rung")
     curves = [what for what in drawn.CURVES if not drawn.along(found, epsilon, what).empty]
     for tab, what in zip(
         st.tabs([f"Along: {drawn.CURVES[each][0]}" for each in curves]) if curves else (), curves, strict=True
@@ -128,6 +133,17 @@ def show(found: pd.DataFrame, key: str) -> None:
     with st.expander("What each rung shows", icon=":material/school:"):
         for name in dict.fromkeys(at["attacker"]):
             st.markdown(f"**{ATTACKERS[name].name}.** {lessons.lesson(name, found, epsilon)}")
+
+
+def _shown(points: pd.DataFrame, key: str, alt: str) -> None:
+    table = ladder.report(points).drop(columns="epsilon")
+    st.dataframe(
+        table,
+        hide_index=True,
+        height="content" if len(table) < 12 else 420,
+        key=key,
+        alt=f"{alt} in percent, with intervals",
+    )
 
 
 def choose() -> tuple[Experiment, ...]:
@@ -186,7 +202,7 @@ def results(run: Run, status: Status) -> None:
         return
     now = kept(run)
     made = rows(run, now)
-    show(ladder.lines_of(made, run.experiments, run.cards), "own")
+    show(ladder.points_of(made, run.experiments, run.cards), "own")
     warnings(warned(run, now))
     if not status.busy:
         with panel(3, "The examples of each point", "ladder_rows"):
@@ -195,13 +211,12 @@ def results(run: Run, status: Status) -> None:
 
 def examples() -> None:
     """The rows of a point of a shipped ladder, each with its way into Play."""
-    files = {name: path for name, path in ladder.measured(SHIPPED).items() if path.with_name(f"{name}{ROWS}").is_file()}
     which = st.session_state.get("ladder_of")
-    if which not in files:
+    path, rows_path = (SHIPPED / f"{which}{ending}" for ending in (ladder.ATTACKS, ROWS))
+    if which not in ladder.measured(SHIPPED) or not (path.is_file() and rows_path.is_file()):
         st.caption("The rows are not here.")
         return
-    path = files[which]
-    found = lines(str(path), path.stat().st_mtime_ns)
+    found = table(str(path), path.stat().st_mtime_ns)
     points = found.to_dict("records")
     number = st.selectbox(
         "Point",
@@ -210,19 +225,18 @@ def examples() -> None:
         key="ladder_point",
         filter_mode="contains",
     )
-    rows_path = path.with_name(f"{which}{ROWS}")
     there, point = _shipped_rows(str(rows_path), rows_path.stat().st_mtime_ns), points[number]
     same = (there["crafted_on"] == point["crafted_on"]) & (there["attack"] == point["attack"])
     same &= there["options"] == point["attack_options"]
     chosen = there[same].head(SHOWN)
     classes = DATASETS[str(chosen["dataset"].iloc[0])].classes
     images = models.samples(str(chosen["dataset"].iloc[0]))[0]
-    table = chosen[["index", "label", "before", "after", "linf", "evaluated_on", "crafted_on"]].copy()
+    listed = chosen[["index", "label", "before", "after", "linf", "evaluated_on", "crafted_on"]].copy()
     for name in ("label", "before", "after"):
-        table[name] = [classes[each] for each in table[name]]
-    table["Play"] = [play_address(row, images[int(row["index"])][None]) or None for _, row in chosen.iterrows()]
+        listed[name] = [classes[each] for each in listed[name]]
+    listed["Play"] = [play_address(row, images[int(row["index"])][None]) or None for _, row in chosen.iterrows()]
     st.dataframe(
-        tables.shown(table),
+        tables.shown(listed),
         hide_index=True,
         height=320,
         key="ladder_examples",
@@ -235,7 +249,8 @@ def examples() -> None:
 
 
 def _point(line: Mapping[Any, Any]) -> str:
-    words = drawn.rung_words(line["attacker"], line["options"], line["attack_options"])
+    queries = json.loads(line["attack_options"]).get("max_queries", 0)
+    words = drawn.rung_words(line["attacker"], line["options"], queries)
     return f"{words}: {ATTACKS[line['attack']].name}, ε {line['epsilon']:g} → {line['evaluated_on']}"
 
 

@@ -1,7 +1,9 @@
+import shutil
+
 import pandas as pd
 import pytest
 
-from kerckhoffs import attackers
+from kerckhoffs import attackers, zoo
 from kerckhoffs.attackers import ATTACKERS
 from kerckhoffs.cli.app import main
 
@@ -68,3 +70,12 @@ def test_all_attackers_are_listed_with_what_they_know(capsys):
 def test_who_need_not_make_anything_is_told_so(capsys):
     assert main(["attackers", "make", "twin@mnist-table1-keyed"]) == 0
     assert "it is mnist-table1-classical" in capsys.readouterr().err
+
+
+def test_in_a_folder_of_ones_own_the_attackers_networks_are_the_shipped_ones(tmp_path, capsys):
+    zoo.save(zoo.card("mnist-half-keyed"), zoo.load_network("mnist-half-keyed"), tmp_path)
+    for name in zoo.card("mnist-half-keyed").key_files:
+        shutil.copy(zoo.shipped_folder() / name, tmp_path)
+    rungs = ["--rung", "data,twin", "--models", str(tmp_path), "--out", str(tmp_path / "run")]
+    assert main([*LADDER, *rungs]) == 0
+    assert "| twin |" in capsys.readouterr().out

@@ -385,7 +385,7 @@ def test_a_sentence_says_what_a_leak_is_worth():
 
 
 def test_the_ladder_tells_of_the_attacked_error_at_each_share():
-    climbed = ladder.read_lines(ROOT / "results" / "ladder" / "mnist-table1-keyed.csv")
+    climbed = ladder.read_points(ROOT / "results" / "ladder" / "mnist-table1-keyed.csv")
     found = report.frame(report.attacked(climbed, "mnist-table1-keyed"))
     at = report.at_budget(found)
     assert sorted(set(at["share"])) == pytest.approx([number / 10 for number in range(11)])

@@ -42,6 +42,11 @@ def read(parts, groups=None, controls=("control",), epsilons=(0.1,)):
     return ladder.lines(pd.concat(parts), groups, Group("without a key", controls), epsilons)
 
 
+def read_points(parts, groups=None, controls=("control",), epsilons=(0.1,)):
+    groups = groups or (Group("keyed", (KEYED,), "table1"),)
+    return ladder.points(pd.concat(parts), groups, Group("without a key", controls), epsilons)
+
+
 def test_a_line_has_the_error_of_its_attack_and_what_the_control_loses_to_the_same():
     both = [rows(TWIN, KEYED, [1, 0, 0, 0], epsilon=0.1), rows(TWIN, "control", [1, 1, 1, 0], epsilon=0.1)]
     keyed, control = read(both).to_dict("records")
@@ -65,16 +70,103 @@ def test_against_the_weights_the_control_is_held_that_is_known_itself():
     assert lines.loc[("key", "keyed"), "advantage"] == -0.25
 
 
-def test_the_rungs_stand_in_the_order_of_the_ladder_and_the_best_attack_is_marked():
+def test_the_rungs_stand_in_the_order_of_the_ladder_and_the_strongest_attack_is_a_rungs_point():
     parts = [
         rows(KEYED, KEYED, [1, 1, 1, 1], epsilon=0.1),
         rows(TWIN, KEYED, [1, 0, 0, 0], attack="fgsm", epsilon=0.1),
         rows(TWIN, KEYED, [1, 1, 0, 0], epsilon=0.1),
         rows(KEYED, KEYED, [0, 0, 0, 0], attack="noise", epsilon=0.1),
     ]
+    assert list(read(parts)["attacker"]) == ["noise", "twin", "twin", "key"]
+    points = read_points(parts)
+    rungs = points[points["level"] == ""]
+    assert list(zip(rungs["attacker"], rungs["attack"], rungs["error"], strict=True)) == [
+        ("noise", "noise", 0.0),
+        ("twin", "pgd", 0.5),
+        ("key", "pgd", 1.0),
+    ]
+    assert points["advantage"].isna().all()
+
+
+def test_each_side_is_judged_by_the_attack_that_does_most_to_it():
+    tried = {"fgsm": ([1, 1, 0, 0], [1, 0, 0, 0]), "pgd": ([1, 0, 0, 0], [0, 1, 1, 1])}
+    parts = [
+        rows(TWIN, name, wrong, attack, epsilon=0.1)
+        for attack, both in tried.items()
+        for name, wrong in zip((KEYED, "control"), both, strict=True)
+    ]
     lines = read(parts)
-    assert list(lines["attacker"]) == ["noise", "twin", "twin", "key"]
-    assert dict(zip(lines["attack"], lines["best"], strict=True)) == {"noise": True, "fgsm": False, "pgd": True}
+    assert list(lines[lines["evaluated_on"] == "keyed"]["advantage"]) == [-0.25, 0.5], "on the same examples"
+    for point in read_points(parts).to_dict("records"):
+        assert (point["attack"], point["error"]) == ("fgsm", 0.5)
+        assert (point["control_attack"], point["control_error"]) == ("pgd", 0.75)
+        assert point["advantage"] == 0.25
+        assert point["advantage_low"] < 0.25 < point["advantage_high"]
+
+
+def test_a_budget_of_queries_is_a_rung_of_its_own():
+    budgets = {100: ([1, 0, 0, 0], [1, 1, 0, 0]), 300: ([1, 1, 1, 0], [1, 1, 1, 1])}
+    parts = [
+        rows(name, name, wrong, "square", epsilon=0.1, max_queries=many)
+        for many, both in budgets.items()
+        for name, wrong in zip((KEYED, "control"), both, strict=True)
+    ]
+    points = read_points(parts)
+    columns = ["level", "queries", "error", "control_error"]
+    assert points[columns].to_numpy().tolist() == [
+        ["", 100, 0.25, 0.5],
+        ["", 300, 0.75, 1.0],
+        ["data, design, answers", 300, 0.75, 1.0],
+    ]
+    assert ladder.top(points, "scores", 0.1)["queries"] == 300
+    equal = points.assign(error=0.5)
+    assert ladder.top(equal, "scores", 0.1)["queries"] == 300, "of equals the last"
+    assert ladder.top(points, "labels", 0.1) is None
+
+
+def test_who_knows_more_can_do_what_those_do_who_know_less():
+    recovered = f"recovery:iterations=2500@{KEYED}"
+    parts = [
+        rows("mnist-mlp-classical", KEYED, [1, 1, 1, 0], epsilon=0.1),
+        rows("mnist-mlp-classical", "control", [1, 0, 0, 0], epsilon=0.1),
+        rows(TWIN, KEYED, [1, 0, 0, 0], epsilon=0.1),
+        rows(TWIN, "control", [1, 1, 1, 0], epsilon=0.1),
+        rows(recovered, KEYED, [1, 1, 0, 0], epsilon=0.1),
+        rows("control", "control", [1, 1, 1, 1], epsilon=0.1),
+    ]
+    points = read_points(parts)
+    levels = points[points["level"] != ""]
+    columns = ["level", "attacker", "error", "control_attacker", "control_error", "advantage"]
+    assert levels[columns].to_numpy().tolist() == [
+        ["the data", "data", 0.75, "data", 0.25, -0.5],
+        ["data and design", "data", 0.75, "twin", 0.75, 0.0],
+        ["data, design, weights", "data", 0.75, "key", 1.0, 0.25],
+    ]
+    before = [set()]
+    for names in ladder.LEVELS.values():
+        assert set(names) <= set(ATTACKERS)
+        before.append(set(names))
+    hidden = {name: set(entry.hidden) for name, entry in ATTACKERS.items()}
+    for names in ladder.LEVELS.values():
+        least = set.intersection(*(hidden[name] for name in names))
+        assert all(least <= hidden[name] for name in names), "nobody of a level is given what the others never are"
+    assert {name for names in ladder.LEVELS.values() for name in names} == set(ATTACKERS), "everybody has a level"
+
+
+def test_an_advantage_says_of_how_many_pairs_and_samples_it_is():
+    parts = [rows(TWIN, name, [1, 1, 0, 0], epsilon=0.1) for name in "ab"]
+    parts += [rows(TWIN, "x", [1, 1, 1], epsilon=0.1)]
+    [point] = (
+        read_points(parts, (Group("keyed", ("a", "b"), "table1"),), ("x", "y")).query("level == ''").to_dict("records")
+    )
+    assert (point["keys"], point["samples"]) == (2, 4)
+    assert (point["advantage_keys"], point["advantage_samples"]) == (1, 3)
+    assert ladder.report(pd.DataFrame([point]))["keys, samples"].item() == "2, 4; advantage 1, 3"
+
+
+@pytest.mark.parametrize("crafted", ["mnist-table1-adversarial", "mnist-table1-keyed-1", "own/mine"])
+def test_what_is_no_attackers_is_on_no_rung(crafted):
+    assert read([rows(crafted, KEYED, [1, 1], epsilon=0.1)]).empty
 
 
 def test_over_several_keys_the_interval_is_wider_than_of_as_many_samples_of_one():
@@ -142,45 +234,26 @@ def test_a_ladder_of_what_is_there_end_to_end():
         for each in what
     )
     assert list(made.columns) == list(COLUMNS)
-    groups = ladder.groups([card])
-    lines = ladder.lines(made, groups, Group(ladder.CONTROL, (control.id,)), ladder.budgets(what))
-    keyed = lines[lines["evaluated_on"] == groups[0].name]
-    assert list(dict.fromkeys(keyed["attacker"])) == ["noise", "own-key", "part-of-key", "key"]
-    errors = keyed[keyed["best"]].groupby("attacker")["error"].max()
-    assert errors["key"] == 1.0
-    assert errors["noise"] <= errors["key"]
-    shown = ladder.brief(lines)
-    assert list(shown["attacker"].str.split().str[0]) == ["noise", "own-key", "part-of-key", "key"]
-    assert set(shown["evaluated on"]) == {groups[0].name}
+    cards = {each.id: each for each in (card, control)}
+    lines, points = (each(made, what, cards) for each in (ladder.lines_of, ladder.points_of))
+    rungs = points[points["level"] == ""].set_index("attacker")
+    assert list(rungs.index) == ["noise", "own-key", "part-of-key", "key"]
+    assert rungs.loc["key", "error"] == 1.0
+    assert rungs.loc["noise", "error"] <= rungs.loc["key", "error"]
+    assert rungs["advantage"].notna().all()
+    highest = lines[lines["evaluated_on"] == card.title].groupby("attacker")["error"].max()
+    assert (highest[rungs.index] == rungs["error"]).all()
+    shown = ladder.report(points)
+    assert set(shown["evaluated on"]) == {card.title}
     for name in ("attacked error %", "control %", "key advantage %"):
         assert shown[name].str.contains(" to ").all()
-    alone = ladder.brief(lines[lines["evaluated_on"] == ladder.CONTROL])
-    assert set(alone["evaluated on"]) == {ladder.CONTROL}
-
-
-def test_of_a_rung_the_strongest_attack_at_each_budget_of_queries_is_shown_with_the_control_under_the_same():
-    budgets = {100: ([1, 0, 0, 0], [1, 1, 0, 0]), 300: ([1, 1, 1, 0], [1, 1, 1, 1])}
-    asked = [
-        rows(name, name, wrong, "square", epsilon=0.1, max_queries=many)
-        for many, both in budgets.items()
-        for name, wrong in zip((KEYED, CONTROL), both, strict=True)
-    ]
-    carried = [
-        rows("mnist-mlp-classical", name, wrong, attack, epsilon=0.1)
-        for attack, both in {"fgsm": ([1, 1, 0, 0], [0, 0, 0, 1]), "pgd": ([1, 0, 0, 0], [1, 1, 1, 1])}.items()
-        for name, wrong in zip((KEYED, CONTROL), both, strict=True)
-    ]
-    lines = ladder.lines(
-        pd.concat([*asked, *carried]), (Group("keyed", (KEYED,), "table1"),), Group(ladder.CONTROL, (CONTROL,)), (0.1,)
-    )
-    shown = ladder.brief(lines)
-    assert list(shown["attack"]) == ["square max_queries=100", "square max_queries=300", "fgsm"]
-    assert [each.split(" ")[0] for each in shown["attacked error %"]] == ["25.0", "75.0", "50.0"]
-    assert [each.split(" ")[0] for each in shown["control %"]] == ["50.0", "100.0", "25.0"]
+    alone = ladder.points(made, (), Group(ladder.CONTROL, (control.id,), control.network), (0.3,))
+    assert set(alone["evaluated_on"]) == {ladder.CONTROL}
+    assert (ladder.report(alone)["control %"] == "-").all()
 
 
 def test_measured_ladders_are_in_the_order_of_the_sets(tmp_path):
-    for name in ("fashion-mnist-table1-keyed", "other", "mnist-table2-keyed", "mnist-table1-keyed"):
+    for name in ("fashion-mnist-table1-keyed", "other", "mnist-table2-keyed", "mnist-table1-keyed", "other.attacks"):
         (tmp_path / f"{name}.csv").touch()
     assert list(ladder.measured(tmp_path)) == [
         *("mnist-table1-keyed", "mnist-table2-keyed", "fashion-mnist-table1-keyed", "other")

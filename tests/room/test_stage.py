@@ -298,13 +298,11 @@ def test_figures_are_those_of_the_results():
     [scene] = [
         each for each in talk.read(talk.shipped()["key"]).scenes if each.question and each.question.truth == "helps"
     ]
-    lines = ladder.read_lines(ROOT / "results" / "ladder" / f"{scene.ladder}.csv")
-    best = ladder.strongest(lines[(lines["epsilon"] == scene.epsilon) & (lines["attacker"] == "twin")])
-    keyed = best[best["evaluated_on"] != ladder.CONTROL].iloc[0]
+    point = ladder.top(ladder.read_points(ROOT / "results" / "ladder" / f"{scene.ladder}.csv"), "twin", scene.epsilon)
     shown = rungs.shown(scene)
     [bars] = shown.after["blocks"]
-    assert bars["rows"][0]["values"][0]["value"] == keyed["error"]
-    low, high = keyed["advantage_low"], keyed["advantage_high"]
+    assert [each["value"] for each in bars["rows"][0]["values"]] == [point["error"], point["control_error"]]
+    low, high = point["advantage_low"], point["advantage_high"]
     assert shown.options[shown.truth] == rungs.HELPS[0 if low > 0 else 2 if high < 0 else 1]
 
 

@@ -14,7 +14,7 @@ KEYED, CONTROL = "mnist-half-keyed", "mnist-table1-classical"
 
 @pytest.fixture(scope="module")
 def made():
-    """A small ladder: its rows and lines."""
+    """A small ladder: its rows, points and lines."""
     wanted = [
         rung for rung in ladder.rungs(shares=(0.5, 1.0)) if rung.attacker in ("noise", "own-key", "part-of-key", "key")
     ]
@@ -23,19 +23,20 @@ def made():
         examples.evaluate({each.attack: each.options}, each.crafted_on, each.evaluated_on, stop=4) for each in what
     )
     cards = {name: zoo.card(name) for name in (KEYED, CONTROL)}
-    return rows, ladder.lines(rows, *ladder.sides(what, cards), ladder.budgets(what))
+    return rows, *(each(rows, what, cards) for each in (ladder.points_of, ladder.lines_of))
 
 
 @pytest.fixture
 def shipped(made, tmp_path, monkeypatch):
     """The same where the page looks for the shipped ones."""
-    rows, lines = made
+    rows, points, lines = made
     folder = tmp_path / "ladder"
     folder.mkdir()
-    lines.to_csv(folder / f"{KEYED}.csv", index=False)
+    points.to_csv(folder / f"{KEYED}.csv", index=False)
+    lines.to_csv(folder / f"{KEYED}{ladder.ATTACKS}", index=False)
     rows.to_csv(folder / f"{KEYED}{ladder_page.ROWS}", index=False)
     monkeypatch.setattr(ladder_page, "SHIPPED", folder)
-    return lines
+    return points
 
 
 def test_without_a_result_the_page_says_how_to_make_one(tmp_path, monkeypatch):
@@ -47,16 +48,18 @@ def test_without_a_result_the_page_says_how_to_make_one(tmp_path, monkeypatch):
 
 def test_the_measured_ladder_is_shown_at_each_budget_with_what_its_rungs_show(shipped):
     app = opened("ladder")
-    table = app.dataframe[0].value
-    best = shipped[(shipped["epsilon"] == 0.3) & shipped["best"]]
-    assert set(table["attacker"].str.split().str[0]) == set(best["attacker"])
-    assert (table["epsilon"] == 0.3).all()
-    assert not table["key advantage %"].str.startswith("'").any(), "a negative share is no formula"
+    levels, rungs = (app.dataframe[place].value for place in (0, 1))
+    expected = ladder.report(shipped[shipped["epsilon"] == 0.3])
+    shown = [*rungs["attacker"], *levels["attacker"]]
+    assert shown == list(expected["attacker"])
+    assert "knows the key as well" in shown
+    assert not rungs["key advantage %"].str.startswith("'").any(), "a negative share is no formula"
     assert "White box: the key has leaked" in words(app.markdown)
     assert "key advantage is" in words(app.markdown)
     app.segmented_control(key="shipped_epsilon").set_value(0.1).run()
     assert not app.exception
-    assert (app.dataframe[0].value["epsilon"] == 0.1).all()
+    expected = ladder.report(shipped[(shipped["epsilon"] == 0.1) & (shipped["level"] == "")])
+    assert list(app.dataframe[1].value["attacked error %"]) == list(expected["attacked error %"])
 
 
 def test_the_examples_of_a_point_lead_into_play(shipped):
@@ -67,7 +70,7 @@ def test_the_examples_of_a_point_lead_into_play(shipped):
     )
     points.set_value(wanted).run()
     assert not app.exception
-    rows = app.dataframe[1].value
+    rows = app.dataframe[2].value
     assert set(rows["crafted_on"]) == {"mnist-half-surrogate"}
     assert rows["Play"].str.contains("dial=own-key").any()
 

@@ -11,7 +11,6 @@ import pandas as pd
 
 from kerckhoffs.evaluation.keytests.guesses import time_words
 from kerckhoffs.evaluation.keytests.lines import CONSTANT, TESTS, Line
-from kerckhoffs.evaluation.ladder import strongest
 from kerckhoffs.evaluation.summaries import percent
 
 COLUMNS = tuple(each.name for each in fields(Line))
@@ -38,11 +37,12 @@ def attacked(climbed: pd.DataFrame, model: str) -> list[Line]:
     """What the ladder says of a key of which a part has leaked: the attacked error at each budget and share.
 
     Args:
-        climbed: as evaluation.ladder.lines gives them, of this classifier.
+        climbed: as evaluation.ladder.points gives them, of this classifier.
         model: its id.
     """
     found = {}
-    for line in strongest(climbed[climbed["attacker"] == "part-of-key"]).to_dict("records"):
+    rungs = climbed[(climbed["attacker"] == "part-of-key") & (climbed["level"] == "")]
+    for line in rungs.to_dict("records"):
         options = dict(each.split("=", 1) for each in line["options"].split(":"))
         if options.get("places", "random") == "random" and options.get("draws", "1") == "1":
             case = f"{float(options['share']):g} at {line['epsilon']:g}"

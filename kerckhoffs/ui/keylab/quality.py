@@ -227,7 +227,7 @@ def _with_ladder(card: ModelCard, lines: pd.DataFrame) -> pd.DataFrame:
     if not path.is_file() or lines.empty:
         return lines
     try:
-        climbed = report.attacked(ladder.read_lines(path), card.id)
+        climbed = report.attacked(ladder.read_points(path), card.id)
     except UNREADABLE as error:
         raise FileRefused(f"the shipped file results/ladder/{path.name} is damaged; restore it") from error
     return pd.concat([lines, report.frame(climbed)], ignore_index=True)

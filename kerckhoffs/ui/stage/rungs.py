@@ -26,10 +26,10 @@ def shown(scene: Scene, source: str = "") -> Shown:
     Raises:
         ValueError: if nothing was measured there.
     """
-    lines = _lines(scene.ladder)
-    at = lines[(lines["epsilon"] - scene.epsilon).abs() < 1e-9]
+    points = _points(scene.ladder)
+    at = points[((points["epsilon"] - scene.epsilon).abs() < 1e-9) & (points["level"] == "")]
     if at.empty:
-        offered = ", ".join(f"{each:g}" for each in sorted(lines["epsilon"].unique()))
+        offered = ", ".join(f"{each:g}" for each in sorted(points["epsilon"].unique()))
         raise ValueError(f"epsilon is {scene.epsilon:g}, but {scene.ladder} was measured at {offered}")
     found = [each for rung in scene.rungs or tuple(ATTACKERS) for each in _rung(at, rung, scene)]
     if not found:
@@ -39,8 +39,8 @@ def shown(scene: Scene, source: str = "") -> Shown:
     if _alone(scene):
         title = f"{ATTACKERS[found[0]['attacker']].name}: {title[0].lower()}{title[1:]}"
     controlled = any(len(each["values"]) > 1 for each in found)
-    same = ", and the same on the control" * controlled
-    note = f"The attack that did best on the keyed one{same}. 95 % intervals."
+    each = "The strongest attack on each" if controlled else "The strongest attack"
+    note = f"{each}. 95 % intervals."
     said = f"Measured before, on {samples} samples (results/ladder)"
     names = ("evaluated on the keyed one", "on the control without a key")[: 1 + controlled]
     hidden = [{"label": each["label"], "values": []} for each in found]
@@ -54,21 +54,25 @@ def shown(scene: Scene, source: str = "") -> Shown:
     )
 
 
-def _lines(name: str) -> pd.DataFrame:
-    folder = places.shipped("results") / "ladder"
-    there = {path.stem: path for path in folder.glob("*.csv")}
+def _points(name: str) -> pd.DataFrame:
+    there = ladder.measured(places.shipped("results") / "ladder")
     check_choice(name, there, "ladder")
-    return ladder.read_lines(there[name])
+    return ladder.read_points(there[name])
 
 
 def _rung(at: pd.DataFrame, rung: str, scene: Scene) -> list[dict[str, Any]]:
     """A row of figures for a rung, "twin", or for one with options, "part-of-key:share=0.5"; one each if asked for."""
     keyed = _keyed(at, rung)
     if scene.each:
-        chosen = [group.loc[group["error"].idxmax()] for _, group in keyed.groupby("options", sort=False)]
+        chosen = [_top(group) for _, group in keyed.groupby("options", sort=False)]
     else:
-        chosen = [] if keyed.empty else [keyed.loc[keyed["error"].idxmax()]]
-    return [_row(at, line, labelled=scene.each or ":" in rung, alone=_alone(scene)) for line in chosen]
+        chosen = [] if keyed.empty else [_top(keyed)]
+    return [_row(point, labelled=scene.each or ":" in rung, alone=_alone(scene)) for point in chosen]
+
+
+def _top(points: pd.DataFrame) -> pd.Series:
+    """The point at which most is wrong; of equals the last, which has the most queries."""
+    return points[points["error"] == points["error"].max()].iloc[-1]
 
 
 def _alone(scene: Scene) -> bool:
@@ -77,7 +81,7 @@ def _alone(scene: Scene) -> bool:
 
 
 def _keyed(at: pd.DataFrame, rung: str) -> pd.DataFrame:
-    """The lines of a rung on the keyed classifiers.
+    """The points of a rung on the keyed classifiers.
 
     Raises:
         ValueError: if there is no such attacker.
@@ -90,31 +94,30 @@ def _keyed(at: pd.DataFrame, rung: str) -> pd.DataFrame:
     return found
 
 
-def _row(at: pd.DataFrame, line: pd.Series, labelled: bool, alone: bool) -> dict[str, Any]:
-    named = line["attacker"] == "key" or line["attacker"] not in ladder.KNOWN  # a control's key cannot leak in part
-    control = ladder.like(at, line) if named else None
-    option = line["options"].partition(":")[0].replace("=", " ")
-    name = ATTACKERS[line["attacker"]].name
+def _row(point: pd.Series, labelled: bool, alone: bool) -> dict[str, Any]:
+    named = point["attacker"] == "key" or point["attacker"] not in ladder.KNOWN  # a control's key cannot leak in part
+    controlled = named and not math.isnan(point["control_error"])
+    option = point["options"].partition(":")[0].replace("=", " ")
+    name = ATTACKERS[point["attacker"]].name
     label = option if alone and option else f"{name}, {option}" if labelled and option else name
-    values = [_value(each) for each in (line, control) if each is not None]
     return {
-        "attacker": line["attacker"],
+        "attacker": point["attacker"],
         "label": label,
-        "values": values,
-        "advantage": _advantage(line),
-        "samples": line["samples"],
-        "error": float(line["error"]),
+        "values": [_value(point, each) for each in ("error", "control_error")[: 1 + controlled]],
+        "advantage": _advantage(point),
+        "samples": point["samples"],
+        "error": float(point["error"]),
     }
 
 
-def _value(line: pd.Series) -> Block:
-    value, low, high = (float(line[f"error{end}"]) for end in ("", "_low", "_high"))
+def _value(point: pd.Series, name: str) -> Block:
+    value, low, high = (float(point[f"{name}{end}"]) for end in ("", "_low", "_high"))
     said = f"{percent(value)} ({100 * low:.0f} to {100 * high:.0f})"
     return {"value": value, "low": low, "high": high, "said": said}
 
 
-def _advantage(line: pd.Series) -> str:
-    value, low, high = (100 * float(line[f"advantage{end}"]) for end in ("", "_low", "_high"))
+def _advantage(point: pd.Series) -> str:
+    value, low, high = (100 * float(point[f"advantage{end}"]) for end in ("", "_low", "_high"))
     if math.isnan(value):
         return ""
     return f"key advantage {value:+.1f} points ({low:+.1f} to {high:+.1f})".replace("-", "−")
@@ -129,17 +132,17 @@ def _truth(
     if question.truth == "first":
         over = [number for number, each in enumerate(found) if 100 * each["error"] >= question.over]
         return (*(each["label"] for each in found), NONE), next(iter(over), len(found))
-    lines = _keyed(at, question.attacker)
-    if lines.empty:
+    points = _keyed(at, question.attacker)
+    if points.empty:
         raise ValueError(f"nothing was measured of {question.attacker} in {scene.ladder}")
-    line = lines.loc[lines["error"].idxmax()]
+    point = _top(points)
     if question.truth == "helps":
-        low, high = float(line["advantage_low"]), float(line["advantage_high"])
+        low, high = float(point["advantage_low"]), float(point["advantage_high"])
         return question.options or HELPS, 0 if low > 0 else 2 if high < 0 else 1
     options = (
         f"under {question.steps[0]:g} %",
         *(f"{low:g} to {high:g} %" for low, high in pairwise(question.steps)),
         f"{question.steps[-1]:g} % or more",
     )
-    error = 100 * float(line["error"])
+    error = 100 * float(point["error"])
     return options, sum(error >= each for each in question.steps)
