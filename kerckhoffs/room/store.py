@@ -214,9 +214,10 @@ class Room:
             )
 
     def prepared(self) -> frozenset[int]:
-        """The scenes of which something is kept."""
+        """The scenes of which all is kept that was prepared: what they show at first comes last."""
         with self._lock:
-            return frozenset(each for (each,) in self._file.execute("SELECT DISTINCT scene FROM shown"))
+            rows = self._file.execute("SELECT scene FROM shown WHERE round = 0 AND step < 0")
+            return frozenset(each for (each,) in rows)
 
     def shown(self, step: float | None = None) -> Shown | None:
         """What was kept last of the present scene, in this round or before it, at the step that is nearest to one.

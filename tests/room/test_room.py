@@ -211,6 +211,17 @@ def test_the_newest_drawing_is_shown_in_its_round_and_those_after_it(room):
     assert room.shown() == shown[-1]
 
 
+def test_a_scene_is_prepared_once_all_of_it_is(room):
+    """A server that ends before that, or a drawing that is taken before, leaves the rest to be prepared."""
+    room.go(2)
+    room.prepare(2, SHOWN, step=0.0)
+    assert room.draw(phone(1), SEVEN)
+    assert room.take(2, room.waiting()[0].id, SHOWN)
+    assert room.prepared() == frozenset()
+    room.prepare(2, SHOWN)
+    assert room.prepared() == {2}
+
+
 def test_drawings_and_names_are_bounded(room, monkeypatch):
     monkeypatch.setattr(store, "MOST_WAITING", 3)
     room.go(2)
