@@ -84,12 +84,12 @@ async def join(request: Request) -> Response:
     """Join as a team. The token in the answer is shown this once."""
     challenge = await requests.challenge(request)
     requests.kind(request, JSON)
-    with requests.gate.inside("join", requests.A_TEAM):
-        given = arrays.record(await requests.body(request, SMALL))
+    given = arrays.record(await requests.body(request, SMALL, requests.AT_ONCE))
     name, invitation = given.get("name"), given.get("invitation", "")
     if not isinstance(name, str) or not isinstance(invitation, str):
         raise Refused('the object must have a text "name", and where there is an invitation a text "invitation"')
-    return JSONResponse({"token": await requests.work(challenge.join, name, invitation)}, 201)
+    token = await requests.work(challenge.join, name, invitation, requests.address(request))
+    return JSONResponse({"token": token}, 201)
 
 
 async def team(request: Request) -> Response:

@@ -15,22 +15,22 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from torch import Tensor
 
-from kerckhoffs.challenge import arrays, service
+from kerckhoffs.challenge import arrays, service, whence
 from kerckhoffs.challenge.refusals import Refused
 from kerckhoffs.challenge.service import Challenge
 from kerckhoffs.challenge.store import Team
 from kerckhoffs.challenge.wire import JSON, NPY
 from kerckhoffs.checks import FileRefused
 
-SECONDS = 20.0  # in which a body has to be here
-A_TEAM, IN_ALL = 16, 128  # requests at work
+SECONDS, AT_ONCE = 20.0, 3.0  # in which a body has to be here, and one without images
+A_TEAM, AN_ADDRESS, IN_ALL = 16, 16, 128  # requests at work; of an address, whose bodies are on their way
 P = ParamSpec("P")
 R = TypeVar("R")
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Gate:
-    """How many requests are at work, of everybody and of a team; of the event loop's thread alone."""
+    """How many requests are at work, of everybody, a team and an address; of the event loop's thread alone."""
 
     def __init__(self) -> None:
         self._inside: Counter[object] = Counter()
@@ -67,7 +67,7 @@ def answering(endpoint: Endpoint) -> Endpoint:
 
     async def answer(request: Request) -> Response:
         try:
-            with gate.inside(None, IN_ALL):
+            with gate.inside("reading" if request.method in ("GET", "HEAD") else "sending", IN_ALL):
                 return await endpoint(request)
         except Refused as refused:
             headers = {} if refused.wait is None else {"Retry-After": str(math.ceil(refused.wait))}
@@ -90,25 +90,31 @@ def _error(sentence: str, status: int, headers: Mapping[str, str] | None = None)
     return JSONResponse({"error": sentence}, status, headers)
 
 
-async def body(request: Request, most: int) -> bytes:
+def address(request: Request) -> str:
+    """Whence a request comes, as limits count it."""
+    return whence.counted(request.client.host if request.client else None)
+
+
+async def body(request: Request, most: int, seconds: float) -> bytes:
     """The body, of at most so many bytes, be they announced or not.
 
     Raises:
-        Refused: with 413 beyond that, 408 if it takes too long.
+        Refused: with 413 beyond that, 408 if it takes too long, 429 if others of the same address are on their way.
     """
     said = request.headers.get("content-length", "0")
     if not said.isdecimal() or int(said[:20]) > most:
         raise Refused(f"the body may have {most} bytes, but has {said[:20]}", 413)
     parts, size = [], 0
     try:
-        async with asyncio.timeout(SECONDS):
-            async for part in request.stream():
-                size += len(part)
-                if size > most:
-                    raise Refused(f"the body may have {most} bytes, but has more", 413)
-                parts.append(part)
+        with gate.inside(("address", address(request) or request.client), AN_ADDRESS):
+            async with asyncio.timeout(seconds):
+                async for part in request.stream():
+                    size += len(part)
+                    if size > most:
+                        raise Refused(f"the body may have {most} bytes, but has more", 413)
+                    parts.append(part)
     except TimeoutError:
-        raise Refused(f"the body was not here after {SECONDS:g} s", 408) from None
+        raise Refused(f"the body was not here after {seconds:g} s", 408) from None
     return b"".join(parts)
 
 
@@ -154,5 +160,5 @@ async def images(request: Request, challenge: Challenge) -> Tensor:
     """
     rules = challenge.rules
     sort = kind(request, NPY, JSON)
-    read = await body(request, arrays.longest(rules.at_once * math.prod(rules.shape), sort))
+    read = await body(request, arrays.longest(rules.at_once * math.prod(rules.shape), sort), SECONDS)
     return await work(arrays.read, read, sort, rules.shape, rules.at_once)

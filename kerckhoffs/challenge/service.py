@@ -8,6 +8,7 @@ import logging
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from kerckhoffs.challenge.store import Best, Standing, Store, Team
 from kerckhoffs.checks import FileRefused
 
 WORKERS = 2
+FEW, A_TENTH = 4, 10  # teams of an address: so many at least, and this part of all places
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -62,6 +64,7 @@ class Challenge:
         self.id, self._store, self._clock = id_, store, clock
         self._loading = threading.Lock()
         self._judge: Judge | None = None
+        self._joined: Counter[str] = Counter()  # teams, by whence they came; in memory alone
 
     @property
     def rules(self) -> Rules:
@@ -126,9 +129,22 @@ class Challenge:
         """The originals, float32 (N, C, H, W), and their labels, int64 (N,)."""
         return originals(self.rules)
 
-    def join(self, name: str, invitation: str = "") -> str:
-        """A new team's token; see Store.join."""
-        return self._store.join(name, invitation, self._clock())
+    def join(self, name: str, invitation: str = "", address: str = "") -> str:
+        """A new team's token; see Store.join.
+
+        Args:
+            address: whence, as whence.counted has it. Where no invitation is needed, one has A_TENTH of the places, so
+                that nobody takes them all; this machine has as many as there are.
+
+        Raises:
+            Refused: with 403 beyond that, and as Store.join does.
+        """
+        most = max(FEW, self.rules.teams // A_TENTH)
+        if self._joined[address] >= most:
+            raise Refused(f"{most} teams have joined from this address, and no more may", 403)
+        token = self._store.join(name, invitation, self._clock())
+        self._joined[address] += bool(address) and not self.invited
+        return token
 
     def team(self, token: str) -> Team:
         """Whose token it is; see Store.team."""

@@ -13,7 +13,7 @@ import torch
 from starlette.applications import Starlette
 
 from kerckhoffs import keys, zoo
-from kerckhoffs.challenge import arrays, begin, requests, service
+from kerckhoffs.challenge import arrays, begin, requests, service, whence
 from kerckhoffs.challenge.wire import JSON, NPY
 from kerckhoffs.ui import server
 from tests import asgi
@@ -155,6 +155,71 @@ def test_a_team_may_not_hold_the_server(client, monkeypatch):
     assert client.ask().status == 429
 
 
+@contextlib.contextmanager
+def silent(client, count, path="/teams", **more):
+    """So many requests of this machine whose bodies do not come."""
+    head = f"POST /api/challenge/{client.id}{path} HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\n"
+    head += "".join(f"{name}: {value}\r\n" for name, value in more.items())
+    with contextlib.ExitStack() as lines:
+        for _ in range(count):
+            line = lines.enter_context(socket.create_connection(("127.0.0.1", client.port), 20))
+            line.sendall(f"{head}Content-Length: 30\r\n\r\n".encode())
+        while requests.gate._inside["sending"] < min(count, requests.IN_ALL):
+            time.sleep(0.01)
+        yield
+
+
+def test_bodies_that_do_not_come_keep_nobody_from_joining_or_reading(client):
+    with silent(client, requests.A_TEAM):
+        assert client.join("another")
+    with silent(client, requests.IN_ALL):
+        assert client.ask().status == 200
+        assert client.ask("/teams", "POST", b'{"name": "x"}', JSON).status == 429
+
+
+def test_a_body_without_images_is_waited_for_for_a_moment_alone(client, monkeypatch):
+    monkeypatch.setattr(requests, "AT_ONCE", 0.2)
+    with socket.create_connection(("127.0.0.1", client.port), 10) as line:
+        head = f"POST /api/challenge/{client.id}/teams HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\n"
+        line.sendall(f"{head}Content-Length: 100\r\n\r\n".encode())
+        assert line.recv(100).startswith(b"HTTP/1.1 408")
+
+
+def test_an_address_has_few_bodies_on_their_way(client):
+    """Others are not kept from sending by it, nor is it by others."""
+    with silent(client, requests.AN_ADDRESS, **{"X-Forwarded-For": "203.0.113.9"}):
+        for address, status in (("203.0.113.9", 429), ("203.0.113.8", 201)):
+            assert client.ask("/teams", "POST", b'{"name": "x"}', JSON, X_Forwarded_For=address).status == status
+
+
+def test_nobody_takes_all_places(client, challenge):
+    def join(name, address):
+        return client.ask("/teams", "POST", json.dumps({"name": name}).encode(), JSON, X_Forwarded_For=address).status
+
+    assert [join(f"one {each}", "203.0.113.9") for each in range(5)] == [201] * service.FEW + [403]
+    assert join("one 0", "203.0.113.8") == 409
+    assert [join(f"two {each}", f"2001:db8::{each}") for each in range(5)] == [201] * service.FEW + [403]
+    assert [join(f"here {each}", "127.0.0.1") for each in range(6)] == [201] * 6
+
+
+@pytest.mark.parametrize(
+    ("host", "found"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("2001:db8:0:1:2::3", "2001:db8:0:1::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("127.0.0.1", ""),
+        ("::ffff:127.0.0.1", ""),
+        ("::1", ""),
+        ("testclient", ""),
+        (None, ""),
+    ],
+)
+def test_who_has_one_address_of_a_network_has_all(host, found):
+    assert whence.counted(host) == found
+
+
 def test_the_rate_says_when_to_come_again(key):
     with served(opened(rate=60, at_once=16).id) as client:
         token = client.join()
@@ -192,7 +257,9 @@ def test_an_invitation_is_asked_for(key):
         assert client.ask().json["invited"]
         refused = client.ask("/teams", "POST", b'{"name": "x"}', JSON)
         assert refused.status == 403
-        assert client.join("x", invitation=word)
+        for number in range(service.FEW + 1):
+            said = json.dumps({"name": f"x {number}", "invitation": word}).encode()
+            assert client.ask("/teams", "POST", said, JSON, X_Forwarded_For="203.0.113.9").status == 201
 
 
 def test_nothing_of_the_key_is_in_any_answer_before_the_reveal_and_all_after(client, challenge, key, caplog):

@@ -9,7 +9,8 @@ import streamlit as st
 from streamlit import config
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from kerckhoffs.challenge import requests
+from kerckhoffs.challenge import requests, service
+from kerckhoffs.challenge.store import JOINS
 from kerckhoffs.cli import settings
 from kerckhoffs.data import images, uploads
 from kerckhoffs.room import limits, phones, registry, store
@@ -33,7 +34,11 @@ def test_its_limits_are_those_of_the_program():
         f"{jobs.WORKERS} run, {jobs.WAITING} in all, {jobs.A_SESSION} a session",
         f"{runner.AT_ONCE} run, {runner.WAITING} wait, {runner.A_SESSION} a session, {estimate.MAX_HOURS} hours each",
         f"{page.AT_ONCE._initial_value} draw, the others wait",
-        f"{requests.IN_ALL} in all, {requests.A_TEAM} a team; a body has {requests.SECONDS:g} seconds",
+        f"{requests.IN_ALL} that send and {requests.IN_ALL} that read, {requests.A_TEAM} a team, {requests.AN_ADDRESS} "
+        f"bodies on their way from an address; a body has {requests.SECONDS:g} seconds",
+        f"one without images {requests.AT_ONCE:g} |",
+        f"{JOINS} join in a minute; without an invitation {({10: 'a tenth'})[service.A_TENTH]} of all, but at least "
+        f"{service.FEW}, from one address",
         f"until nobody has opened it for {runner.DAYS} days, or {runner.MOST} others were opened since",
         f"when {waiting.ALL_SESSIONS // MEGA} MB wait in all",
         {2: "two a session"}[waiting.A_SESSION],

@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from kerckhoffs.challenge import whence
 from kerckhoffs.challenge.refusals import Refused
 from kerckhoffs.challenge.service import Challenge
 from kerckhoffs.challenge.store import NAME, Team
@@ -49,7 +50,8 @@ def _join(challenge: Challenge) -> None:
     state: Any = st.session_state
     state.pop(_REFUSED, None)
     try:
-        token = challenge.join(state["challenge_name"], state.get("challenge_invitation", ""))
+        address = whence.counted(st.context.ip_address)
+        token = challenge.join(state["challenge_name"], state.get("challenge_invitation", ""), address)
     except Refused as error:
         state[_REFUSED] = str(error)
         return
