@@ -95,6 +95,8 @@ def train_command(
     usual = train.recipe_for(dataset, network, defence)
     recipe = dataclasses.replace(train.quick(usual) if quick else usual, **given)  # type: ignore[arg-type]
     train.check_recipe(recipe, DEFENCES[defence].training)
+    if recipe.seed >= train.ATTACKERS_FROM:
+        raise ValueError(f"seed must be below {train.ATTACKERS_FROM}, but is {recipe.seed}: those are attackers' own")
     folder = out or zoo.own_folder()
     lengths = DEFENCES[defence].key_lengths(data.DATASETS[dataset].shape)
     if not lengths and (key or publish_key):

@@ -8,13 +8,13 @@ import numpy as np
 from kerckhoffs import attackers, data, zoo
 from kerckhoffs.attackers import kept
 
-INK = 0.01  # the mean over the bundled test samples from which on a pixel counts as one that carries ink
+INK = 0.01  # the mean over the bundled test samples above which a pixel counts as one that carries ink
 
 
 @dataclass(frozen=True)
 class Found:
-    """Places of an order that are right, of all, and of those whose pixel carries ink: any order of pixels that are
-    always black is as good as another."""
+    """Places of an order that are right, of all, and of those whose pixel carries ink, in the mean more than INK: any
+    order of pixels that are always black is as good as another, and of those that hardly ever are not nearly."""
 
     right: int
     places: int
@@ -25,7 +25,7 @@ class Found:
     def words(self) -> str:
         """For people."""
         return (
-            f"{self.right} of {self.places} places right; of the {self.inked} whose pixel carries ink "
+            f"{self.right} of {self.places} places right; of the {self.inked} whose pixel has a mean above {INK:g} "
             f"{self.right_inked} ({100 * self.right_inked / self.inked:.1f} %)"
         )
 

@@ -93,6 +93,12 @@ def test_more_keys_than_the_model_has_are_refused_before_training(kerckhoffs_hom
     assert not kerckhoffs_home.exists()
 
 
+def test_an_attackers_seed_is_refused_before_training(monkeypatch, capsys):
+    monkeypatch.setattr(train, "fit", lambda *_, **__: pytest.fail("trained"))
+    assert cli.main(["train", KEYED, f"--seed={train.ATTACKERS_FROM}"]) == 2
+    assert "those are attackers' own" in capsys.readouterr().err
+
+
 def test_a_key_that_is_not_the_published_one_is_refused_before_training(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(train, "fit", lambda *_, **__: pytest.fail("trained"))
     published = Key.generate(VALUES).save(tmp_path / f"{KEYED}.key.json", public=True)

@@ -26,7 +26,7 @@ def test_the_share_of_the_key_that_was_found_is_counted_with_the_key():
     half = found(ID)
     assert half.right == 392
     assert 0 < half.right_inked < half.inked
-    assert f"of the {half.inked} whose pixel carries ink {half.right_inked} (" in half.words
+    assert f"of the {half.inked} whose pixel has a mean above 0.01 {half.right_inked} (" in half.words
 
 
 def test_who_recovers_no_order_is_refused():

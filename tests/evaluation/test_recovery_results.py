@@ -13,6 +13,6 @@ def test_the_readme_of_the_ladder_says_what_was_found():
         *first, last = map(str, values)
         return f"{', '.join(first)} and {last}"
 
-    assert f"{listed(found['inked_right'])} of the {found['inked'][0]} places that ever carry ink" in said
+    assert f"{listed(found['inked_right'])} of the {found['inked'][0]} places that carry ink" in said
     shares = (100 * found["inked_right"] / found["inked"]).round(1)
     assert f"({listed(shares)} %), in {listed(found['seconds'])} s" in said
