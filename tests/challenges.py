@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import struct
 import threading
 import time
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import torch
 import uvicorn
 from starlette.applications import Starlette
 
-from kerckhoffs import zoo
+from kerckhoffs import keys, zoo
 from kerckhoffs.challenge import arrays, begin
 from kerckhoffs.challenge.routes import ROUTES
 from kerckhoffs.challenge.wire import JSON, NPY
@@ -59,6 +60,21 @@ def opened(model=MODEL, **given):
     """A challenge with a small model; its rules but for those that are given."""
     found, _ = begin.new(model, **({"end": later()} | RULES | given))
     return found
+
+
+def two_openings():
+    """A commitment with two reveals of one message: an honest one, and one whose nonce takes in the honest key."""
+
+    def fields(*parts):
+        return b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+
+    note = fields(b"AAAAAAAA" * 2, b"", b"", b"", b"").decode()
+    key = Key.generate(2)
+    commitment, opening = keys.commit(key, note=note)
+    honest = keys.reveal(key, opening).write()
+    swallowed = fields(key.values.astype("<f8").tobytes(), b"", b"", b"") + len(note).to_bytes(8, "big")
+    other = {"nonce": (opening.nonce + swallowed).hex(), "values": list(struct.unpack("<2d", b"AAAAAAAA" * 2))}
+    return commitment, honest, json.dumps(json.loads(honest) | other | {"note": ""}).encode()
 
 
 def adversarial(of, size=BUDGET):

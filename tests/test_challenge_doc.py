@@ -77,6 +77,15 @@ def test_the_program_that_verifies_believes_the_right_commitment_alone(served, t
         assert "the weights are those committed to: True" in said
 
 
+def test_nor_a_reveal_whose_nonce_hides_another_key(served, tmp_path):
+    challenge, client = served
+    challenge.reveal(early=True)
+    _, _, forged = challenges.two_openings()
+    challenge.reveal_file().write_bytes(forged)
+    with pytest.raises(AssertionError, match="a longer one could hide another key"):
+        run(tmp_path, VERIFY, client)
+
+
 def test_its_table_has_every_call():
     said = re.findall(r"`(GET|POST) ([^ `?]+)", DOC.replace(", `.../ID/weights`", ", `GET .../ID/weights`"))
     paths = {(method, path.replace("...", "/api/challenge").replace("ID", "{id}")) for method, path in said}

@@ -35,6 +35,13 @@ def test_its_address_leads_to_it_and_the_browser_verifies_the_revealed_key(visit
     expect(page.locator("#said")).to_have_text(
         f"It holds: the revealed key and weights have the commitment {challenge.commitment}."
     )
+    path = zoo.own_folder() / zoo.card(challenge.rules.model).file
+    path.write_bytes(path.read_bytes() + b"x")
+    verify.click()
+    expect(page.locator("#said")).to_contain_text("It does not hold: the key has the commitment")
+    path.unlink()
+    verify.click()
+    expect(page.locator("#said")).to_contain_text("The weights could not be fetched to compare them.")
     page.locator("#kept").fill("0" * 64)
     verify.click()
     expect(page.locator("#said")).to_contain_text("It does not hold")

@@ -254,6 +254,19 @@ commitmentOf(reveal).then((found) => console.log(found));
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="no node on this machine")
+def test_the_browsers_script_takes_no_other_nonce_under_which_one_commitment_opens_to_two_keys():
+    commitment, honest, forged = challenges.two_openings()
+    command = [shutil.which("node"), "-e", verify.COMMITMENT + PROGRAM]
+    said = subprocess.run(command, input=honest, capture_output=True, check=True, timeout=60).stdout.decode()
+    assert said.strip() == commitment
+    refused = subprocess.run(command, input=forged, capture_output=True, check=False, timeout=60)
+    assert refused.returncode
+    assert b"a nonce has 32 bytes" in refused.stderr
+    with pytest.raises(ValueError, match="32 bytes"):
+        keys.Reveal.read(forged, "a forged reveal")
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no node on this machine")
 @pytest.mark.parametrize("note", ["", "Ünal 🙂 2026"])
 @pytest.mark.parametrize("derived", [False, True])
 def test_the_browsers_script_computes_the_commitment(note, derived):

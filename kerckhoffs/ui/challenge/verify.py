@@ -25,7 +25,13 @@ p { overflow-wrap: anywhere; }
 """
 
 COMMITMENT = """
+async function sha256(bytes) {
+  const hash = await crypto.subtle.digest('SHA-256', bytes);
+  return [...new Uint8Array(hash)].map((each) => each.toString(16).padStart(2, '0')).join('');
+}
+
 async function commitmentOf(reveal) {
+  if (!/^[0-9a-f]{64}$/i.test(reveal.nonce)) throw new RangeError('a nonce has 32 bytes');
   const text = new TextEncoder();
   const values = new DataView(new ArrayBuffer(8 * reveal.values.length));
   reveal.values.forEach((each, place) => values.setFloat64(8 * place, each, true));
@@ -38,11 +44,10 @@ async function commitmentOf(reveal) {
     length.setBigUint64(0, BigInt(field.length));
     parts.push(new Uint8Array(length.buffer), field);
   }
-  const hash = await crypto.subtle.digest('SHA-256', await new Blob(parts).arrayBuffer());
-  return [...new Uint8Array(hash)].map((each) => each.toString(16).padStart(2, '0')).join('');
+  return sha256(await new Blob(parts).arrayBuffer());
 }
 """
-"""From a reveal, as JSON has it, to the commitment that it opens."""
+"""From a reveal, as JSON has it, to the commitment that it opens: with a nonce of another length to one of several."""
 
 JS = (
     COMMITMENT
@@ -56,12 +61,18 @@ export default function ({parentElement, data}) {
   kept.value ||= data.commitment;
   const verify = async () => {
     if (!globalThis.crypto?.subtle) return ABROAD;
-    const answer = await fetch(data.address);
+    const answer = await fetch(data.reveal);
     if (!answer.ok) return 'The reveal could not be fetched.';
-    const found = await commitmentOf(await answer.json());
-    const same = found === kept.value.trim().toLowerCase();
-    return same ? 'It holds: the revealed key and weights have the commitment ' + found + '.'
-      : 'It does not hold: the revealed key has the commitment ' + found + '.';
+    const reveal = await answer.json();
+    const found = await commitmentOf(reveal);
+    if (found !== kept.value.trim().toLowerCase())
+      return 'It does not hold: the revealed key has the commitment ' + found + '.';
+    const weights = await fetch(data.weights);
+    if (!weights.ok)
+      return 'The key holds: it has the commitment ' + found + '. The weights could not be fetched to compare them.';
+    return await sha256(await weights.arrayBuffer()) === reveal.weights
+      ? 'It holds: the revealed key and weights have the commitment ' + found + '.'
+      : 'It does not hold: the key has the commitment ' + found + ', but these weights are not those of it.';
   };
   parentElement.querySelector('#verify').onclick =
     () => verify().then((words) => { said.textContent = words; }, () => { said.textContent = 'That is no reveal.'; });
@@ -78,7 +89,8 @@ def verify(challenge: Challenge) -> None:
     shown = keys.Reveal.read(body, "the reveal")
     same = keys.verify(challenge.commitment, shown)
     st.markdown("The key is **public** now. Compare it with the commitment that you kept from the beginning:")
-    _component(key="challenge_verify", data={"commitment": challenge.commitment, "address": _address(challenge)})
+    at = {name: f"{ADDRESS}/{challenge.id}/{name}" for name in ("reveal", "weights")}
+    _component(key="challenge_verify", data={"commitment": challenge.commitment, **at})
     words = foreign.sentence(shown.words(same))
     st.caption(f"This server finds: {words}. Ask it for nothing that you can compute yourself.")
     st.download_button(
@@ -90,8 +102,4 @@ def verify(challenge: Challenge) -> None:
         key="challenge_saved",
     )
     st.code(f"kerckhoffs key verify {challenge.commitment} {challenge.id}.reveal.json", language=None)
-    st.caption(f"The weights whose SHA-256 it names are at `{ADDRESS}/{challenge.id}/weights`.")
-
-
-def _address(challenge: Challenge) -> str:
-    return f"{ADDRESS}/{challenge.id}/reveal"
+    st.caption(f"The weights whose SHA-256 it names are at `{at['weights']}`.")
