@@ -1,6 +1,7 @@
-"""What a browser may fetch for the pages: pictures, sounds, fonts and frames from here alone.
+"""What a browser may fetch for the pages: pictures, sounds, fonts and frames from here alone; and who may frame them.
 
 Foreign text is shown so that nothing in it is a picture (foreign.py). Should one slip through, no browser asks for it.
+No other host's page may frame one of these: laid over its own, it would have the owner press what they do not see.
 """
 
 from starlette.datastructures import MutableHeaders
@@ -9,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 OWN = "'self' data: blob:"
 POLICY = (
     f"img-src {OWN}; media-src {OWN}; font-src {OWN}; frame-src 'self'; object-src 'none'; base-uri 'self'; "
-    "form-action 'self'"
+    "form-action 'self'; frame-ancestors 'self'"
 )
 
 

@@ -53,6 +53,14 @@ def test_what_an_address_says_is_shown_as_it_is(guarded):
         ).to_be_visible()  # as the sentence quotes it
 
 
+def test_no_other_host_may_frame_a_page(browser, server):
+    page = browser.new_page()
+    for path in ("", "challenge", "stage"):
+        page.goto(f"data:text/html,<iframe src='{server.address}/{path}'></iframe>")
+        assert [frame.url for frame in page.frames[1:]] == ["chrome-error://chromewebdata/"]
+    page.close()
+
+
 def test_the_names_of_pictures_are_shown_as_they_are(guarded):
     page = guarded("?image=upload")
     for name in WORST:

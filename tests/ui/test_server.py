@@ -80,6 +80,7 @@ def test_a_page_may_fetch_pictures_from_here_alone_and_tells_no_other_host_its_a
     app = Starlette(routes=routes, middleware=server.MIDDLEWARE)
     headers, _ = get(app, "/")
     assert "img-src 'self' data: blob:;" in headers["content-security-policy"]
+    assert "frame-ancestors 'self'" in headers["content-security-policy"].split("; ")
     assert headers["referrer-policy"] == "same-origin"
     assert "content-security-policy" not in get(app, "/data")[0]
 
