@@ -7,6 +7,7 @@ sentence.
 import re
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from starlette.requests import Request
@@ -21,6 +22,7 @@ from kerckhoffs.challenge.service import Challenge
 from kerckhoffs.challenge.wire import ADDRESS, JSON, NPY
 
 SMALL = 4096  # bytes of a body without images
+PACKED = 8  # challenges' images that are kept as they are sent, at most 15 MB each
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -28,12 +30,17 @@ def _wants(request: Request) -> str:
     return NPY if NPY in request.headers.get("accept", "").lower() else JSON
 
 
-def _array(request: Request, name: str, values: Tensor, **more: Any) -> Response:
-    """Numbers as JSON or, where that is asked for, as a .npy file, with the rest in headers."""
-    if _wants(request) == JSON:
-        return JSONResponse({name: values.tolist(), **more})
-    headers = {f"Kerckhoffs-{key.replace('_', '-')}": str(value) for key, value in more.items()}
-    return Response(arrays.write(values), media_type=NPY, headers=headers)
+def _packed(kind: str, name: str, values: Tensor, **more: Any) -> tuple[bytes, dict[str, str]]:
+    """Numbers as JSON, or as a .npy file with the rest in headers: the body, and these."""
+    if kind == JSON:
+        return bytes(JSONResponse({name: values.tolist(), **more}).body), {}
+    return arrays.write(values), {f"Kerckhoffs-{key.replace('_', '-')}": str(value) for key, value in more.items()}
+
+
+@lru_cache(maxsize=PACKED)
+def _images(challenge: Challenge, kind: str) -> tuple[bytes, dict[str, str]]:
+    found, labels = challenge.images()
+    return _packed(kind, "images", found, labels=labels.tolist())
 
 
 def _time(seconds: float) -> str:
@@ -70,8 +77,8 @@ async def rules(request: Request) -> Response:
 
 async def images(request: Request) -> Response:
     """The originals in the order of their positions, with their labels."""
-    found, labels = await requests.work((await requests.challenge(request)).images)
-    return _array(request, "images", found, labels=labels.tolist())
+    body, headers = await requests.work(_images, await requests.challenge(request), _wants(request))
+    return Response(body, media_type=_wants(request), headers=headers)
 
 
 async def leaderboard(request: Request) -> Response:
@@ -110,7 +117,8 @@ async def queries(request: Request) -> Response:
     with requests.gate.inside((challenge.id, own.id), requests.A_TEAM):
         answer = await requests.work(challenge.query, own, await requests.images(request, challenge))
     name = "labels" if challenge.rules.answers == "labels" else "probabilities"
-    return _array(request, name, answer.values, left=answer.left)
+    body, headers = _packed(_wants(request), name, answer.values, left=answer.left)
+    return Response(body, media_type=_wants(request), headers=headers)
 
 
 async def submissions(request: Request) -> Response:

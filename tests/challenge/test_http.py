@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import socket
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,7 +14,7 @@ import torch
 from starlette.applications import Starlette
 
 from kerckhoffs import keys, zoo
-from kerckhoffs.challenge import arrays, begin, requests, service, whence
+from kerckhoffs.challenge import arrays, begin, http, requests, service, whence
 from kerckhoffs.challenge.wire import JSON, NPY
 from kerckhoffs.ui import server
 from tests import asgi
@@ -35,6 +36,21 @@ def test_everybody_may_read_rules_commitment_images_and_leaderboard(client, chal
     labels = challenge.images()[1].tolist()
     assert json.loads(images.headers["kerckhoffs-labels"]) == client.ask("/images").json["labels"] == labels
     assert client.ask("/leaderboard").json == {"teams": []}
+
+
+def test_images_are_packed_once_for_everybody_and_off_the_loop(client, monkeypatch):
+    packed, threads = http._packed, []
+
+    def watched(*given, **more):
+        threads.append(threading.current_thread().name)
+        return packed(*given, **more)
+
+    monkeypatch.setattr(http, "_packed", watched)
+    for kind in (JSON, NPY):
+        first, *others = (client.ask("/images", accept=kind).body for _ in range(3))
+        assert others == [first, first]
+    assert len(threads) == 2
+    assert all(name.startswith("challenge") for name in threads)
 
 
 def test_a_team_asks_submits_and_is_on_the_board(client, challenge):
