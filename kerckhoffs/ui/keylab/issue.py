@@ -141,13 +141,20 @@ def _generate(lengths: tuple[int, ...], origin: str, secrets: dict[str, Any]) ->
                 key = Key.derive(secret, length, f"{context}, key {number}" if number else context)
             else:
                 key = Key.generate(length)
-            path = zoo.user_key_path(key.fingerprint)
-            if not path.exists():
-                key.save(path, passphrase=words or None)
+            made.append(key)
+        there = [each.fingerprint for each in made if zoo.user_key_path(each.fingerprint).exists()]  # derived before
+        if words and there:
+            raise ValueError(
+                f"the key {there[0]} is there already, and a passphrase typed here does not lock its file: leave it "
+                f"out, and lock the file with kerckhoffs key lock {there[0]}"
+            )
+        for key in made:
+            if key.fingerprint not in there:
+                key.save(zoo.user_key_path(key.fingerprint), passphrase=words or None)
             if words:
                 keys.hold(key)
-            made.append(key.fingerprint)
-        state[_MADE] = tuple(made)
-        return "The key was made." if len(made) == 1 else f"{len(made)} keys were made."
+        state[_MADE] = tuple(each.fingerprint for each in made)
+        said = "The key was" if len(made) == 1 else f"{len(made)} keys were"
+        return f"{said} there already." if len(there) == len(made) else f"{said} made."
 
     tell(action)

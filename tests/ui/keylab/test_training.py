@@ -104,6 +104,26 @@ def test_a_passphrase_that_is_too_short_is_refused_and_no_key_is_left(kerckhoffs
     assert not list((kerckhoffs_home / "keys").glob("*"))
 
 
+def test_a_key_that_was_derived_before_is_not_said_to_be_made_or_locked(kerckhoffs_home):
+    keys.new_secret(keys.new_secret_path())
+
+    def derived(passphrase):
+        app = lab()
+        app.segmented_control(key="lab_origin").set_value(issue.DERIVED).run()
+        app.text_input(key="lab_context").set_value("a classifier")
+        app.text_input(key="lab_passphrase").set_value(passphrase)
+        return press(app, "Make a key")
+
+    assert "The key was made." in words(derived("").success)
+    found = keys.look(only_key(kerckhoffs_home))
+    refused = derived("correct horse battery")
+    assert f"lock the file with kerckhoffs key lock {found.fingerprint}" in words(refused.error)
+    assert "The key was" not in words(refused.success)
+    assert not keys.look(only_key(kerckhoffs_home)).locked
+    assert keys.held(found.fingerprint) is None
+    assert "The key was there already." in words(derived("").success)
+
+
 def test_the_training_gets_the_key_and_is_watched(run, kerckhoffs_home):
     app = begun(run)
     [(order, given)] = run.given
