@@ -23,7 +23,7 @@ LAYERS = [
     {"kerckhoffs.attacks", "kerckhoffs.data", "kerckhoffs.transforms"},
     {"kerckhoffs.keys"},
     {"kerckhoffs"},
-    {"kerckhoffs.checks", "kerckhoffs.child", "kerckhoffs.moved", "kerckhoffs.places"},
+    {"kerckhoffs.checks", "kerckhoffs.child", "kerckhoffs.moved", "kerckhoffs.places", "kerckhoffs.whence"},
 ]
 PICKLES = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve"}
 READ_PICKLES = {("torch", "load"), ("pandas", "read_pickle"), ("pd", "read_pickle")}

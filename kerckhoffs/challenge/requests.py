@@ -15,7 +15,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from torch import Tensor
 
-from kerckhoffs.challenge import arrays, service, whence
+from kerckhoffs import whence
+from kerckhoffs.challenge import arrays, service
 from kerckhoffs.challenge.refusals import Refused
 from kerckhoffs.challenge.service import Challenge
 from kerckhoffs.challenge.store import Team

@@ -10,6 +10,8 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from kerckhoffs import whence
+
 ADDRESSES = 4096  # that are remembered
 BODY = 8192  # bytes
 SECONDS = 20.0  # in which a body has to be here
@@ -37,8 +39,8 @@ class Bucket:
 
 
 def address(request: Request) -> str:
-    """Where a request comes from."""
-    return request.client.host if request.client else ""
+    """Where a request comes from; all of this machine from one place."""
+    return whence.counted(request.client.host if request.client else None)
 
 
 def within(bucket: Bucket, request: Request) -> None:

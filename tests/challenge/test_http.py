@@ -13,8 +13,8 @@ import pytest
 import torch
 from starlette.applications import Starlette
 
-from kerckhoffs import keys, zoo
-from kerckhoffs.challenge import arrays, begin, http, requests, service, whence
+from kerckhoffs import keys, whence, zoo
+from kerckhoffs.challenge import arrays, begin, http, requests, service
 from kerckhoffs.challenge.wire import JSON, NPY
 from kerckhoffs.ui import server
 from tests import asgi

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from kerckhoffs.challenge import whence
+from kerckhoffs import whence
 from kerckhoffs.challenge.refusals import Refused
 from kerckhoffs.challenge.service import Challenge
 from kerckhoffs.challenge.store import NAME, Team
