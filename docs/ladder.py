@@ -6,10 +6,12 @@ prints the page from the registry and from results/ladder; a test compares them.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
+from benchmarks import climbed
 from kerckhoffs.attackers import ATTACKERS
 from kerckhoffs.evaluation import ladder, lessons, summaries
 from kerckhoffs.plots.ladder import rung_words
@@ -100,6 +102,27 @@ def _few(points: Sequence[pd.Series], words: Sequence[str]) -> str:
     )
     who = "what the attacker knows" if points[0]["level"] else "who attacks"
     return summaries.markdown(table.assign(**{who: words}), (who, "keyed", "control", "key advantage", "keys, samples"))
+
+
+def without_the_first(model: str = "mnist-table1-keyed", epsilon: float = 0.2) -> str:
+    """What becomes of the advantages where all keys are shown the same if the first key, which was trained otherwise,
+    and its control are left out: for results/ladder/README.md."""
+    rows = pd.read_parquet(RESULTS / f"{model}.parquet")
+    at = rows["options"].astype(str).str.contains(f'"epsilon": {epsilon},', regex=False)
+    rows = rows[at & ~rows["crafted_on"].astype(str).str.contains("@")]
+    rows = rows[rows["attack"].astype(str).isin(["noise", "fgsm", "mi_fgsm"])]
+    groups, controls = climbed.sides(rows, model)
+    found = []
+    for first in (0, 1):
+        fewer, beside = (replace(each, ids=each.ids[first:]) for each in (*groups, controls))
+        points = ladder.points(rows, (fewer,), beside, (epsilon,))
+        found.append(points[(points["level"] == "") & (points["attacker"] != "key")])
+    names = [" ".join(filter(None, each)) for each in zip(found[0]["attacker"], found[0]["options"], strict=True)]
+    columns = {
+        f"advantage over {part['keys'].max()} keys": [ladder.share(each, "advantage") for _, each in part.iterrows()]
+        for part in found
+    }
+    return summaries.markdown(pd.DataFrame({"attacker": names, **columns}))
 
 
 def page() -> str:

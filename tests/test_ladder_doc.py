@@ -56,3 +56,7 @@ def test_what_the_readme_says_of_the_ladder_is_so():
     assert [name for name, (low, _) in rungs.items() if low > 0] == ["Gray box: classical twin"]
     harmed = [name.partition(",")[0] for name, (_, high) in rungs.items() if high < 0]
     assert {"Noise: nothing is known", "Data: another network", "Gray box: several keys of their own"} <= set(harmed)
+
+
+def test_what_the_first_key_does_to_the_results_is_said_beside_them():
+    assert ladder.without_the_first() in (ROOT / "results" / "ladder" / "README.md").read_text(encoding="utf-8")
