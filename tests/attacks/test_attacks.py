@@ -3,6 +3,7 @@
 import inspect
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -278,18 +279,23 @@ def test_it_works_where_gradients_are_switched_off_and_on_a_frozen_model(attack)
         assert torch.equal(run(attack, model, images, labels), expected)
 
 
+@cache
+def with_nothing_around(attack):
+    """A model, images, labels, and what an attack makes of them; all states are compared with the same."""
+    twice = nn.Conv2d(1, 2, 1, bias=False)
+    nn.init.ones_(twice.weight)
+    model, images = nn.Sequential(twice, linear((2, 4, 4))).requires_grad_(False), images_for((1, 4, 4))
+    labels = aims(model, images, False)
+    return model, images, labels, run(attack, model, images, labels)
+
+
 @every_attack
 @every_state
 def test_what_is_switched_on_around_it_changes_nothing(attack, state):
     """The plain function and the entry are one: the former is what `run` calls, with nothing around it."""
     assert getattr(attacks, attack.function.__name__) is attack.function
-    shape = (1, 4, 4)
-    twice = nn.Conv2d(1, 2, 1, bias=False)
-    nn.init.ones_(twice.weight)
-    model = Watched(nn.Sequential(twice, linear((2, 4, 4)))).requires_grad_(False)
-    images = images_for(shape)
-    labels = aims(model, images, False)
-    expected = run(attack, model, images, labels)
+    plain, images, labels, expected = with_nothing_around(attack)
+    model = Watched(plain)
     with state():
         before = states()
         made = run(attack, model, images.clone(), labels.clone(), on_step=lambda step: step.best.is_inference())

@@ -27,6 +27,7 @@ from tests.ui.play.test_words import KEYED, experiment
 SVG = "{http://www.w3.org/2000/svg}"
 WIDE, WIDE_AND_BOLD = (Path("/usr/share/fonts/truetype/dejavu") / f"DejaVuSans{end}.ttf" for end in ("", "-Bold"))
 QUICK = {"iterations": 3, "max_iterations": 3, "search_steps": 1, "passes": 1, "max_queries": 500, "population": 8}
+QUICK |= {"fooling_rate": 0.02}
 
 
 pytestmark = pytest.mark.usefixtures("fresh_caches")
