@@ -146,7 +146,7 @@ def figures() -> dict[str, str]:
     def of(attacker: str, tenths: int, options: str = "") -> pd.Series:
         """What a rung comes to."""
         at = points[(points["attacker"] == attacker) & (points["epsilon"].round(6) == tenths / 10)]
-        used.append(at[(at["level"] == "") & at["options"].str.startswith(options)].iloc[0])
+        used.append(at[(at["level"] == "") & at["options"].str.match(options or "$")].iloc[0])
         return used[-1]
 
     found = {}

@@ -14,10 +14,11 @@ from kerckhoffs.ui.models import card, model, need, need_view, samples
 from kerckhoffs.ui.page import page, panel, pictures
 from kerckhoffs.ui.pages import PAGES
 from kerckhoffs.ui.parts.scheme import scheme
+from kerckhoffs.ui.play.experiment import OPENING_SAMPLE
 from kerckhoffs.ui.play.keywork import behind_a_wrong_key
 from kerckhoffs.zoo import model_id
 
-DATASET, SAMPLE = "mnist", 0
+DATASET = "mnist"
 CLASSICAL, KEYED = (model_id(DATASET, "table1", defence) for defence in ("classical", "keyed"))
 CONTROL = model_id(DATASET, "table2", "classical")
 EPSILONS = [0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3]
@@ -154,7 +155,7 @@ with page("How it works", heading="A key before the network"):
     )
     need(CLASSICAL, KEYED, CONTROL)
     need_view(KEYED)
-    IMAGE, LABEL = (each[SAMPLE : SAMPLE + 1] for each in samples(DATASET))
+    IMAGE, LABEL = (each[OPENING_SAMPLE : OPENING_SAMPLE + 1] for each in samples(DATASET))
     first, second = st.columns(2, gap="small")
     with first, panel(1, "The problem", "problem"):
         problem()

@@ -122,6 +122,8 @@ def test_a_budget_of_queries_is_a_rung_of_its_own():
     equal = points.assign(error=0.5)
     assert ladder.top(equal, "scores", 0.1)["queries"] == 300, "of equals the last"
     assert ladder.top(points, "labels", 0.1) is None
+    fewer = points.assign(keys=[2, 1, 1])
+    assert ladder.top(fewer, "scores", 0.1)["queries"] == 100, "more keys say more"
 
 
 def test_who_knows_more_can_do_what_those_do_who_know_less():

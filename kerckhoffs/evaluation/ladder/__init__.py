@@ -32,6 +32,7 @@ from kerckhoffs.evaluation.ladder.reading import (
 from kerckhoffs.evaluation.ladder.shown import (
     ATTACKS,
     measured,
+    most,
     read_lines,
     read_points,
     report,
@@ -61,6 +62,7 @@ __all__ = [
     "lines",
     "lines_of",
     "measured",
+    "most",
     "plan",
     "points",
     "points_of",

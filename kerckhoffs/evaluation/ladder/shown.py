@@ -57,10 +57,16 @@ def share(line: pd.Series, name: str = "error") -> str:
 
 
 def top(points: pd.DataFrame, attacker: str, epsilon: float) -> pd.Series | None:
-    """Of an attacker's points at a budget the one that does most to a defended classifier, of equals the last, which
-    has the most queries or keys; None if nothing was measured."""
+    """`most` of an attacker's points at a budget; None if nothing was measured."""
     at = points[(points["attacker"] == attacker) & (points["level"] == "") & np.isclose(points["epsilon"], epsilon)]
-    return None if at.empty else at[at["error"] == at["error"].max()].iloc[-1]
+    return None if at.empty else most(at)
+
+
+def most(points: pd.DataFrame) -> pd.Series:
+    """Of the points with the most of the defender's keys the one at which most is wrong; of equals the last, which has
+    the most queries, or keys of the attacker's own."""
+    whole = points[points["keys"] == points["keys"].max()]
+    return whole[whole["error"] == whole["error"].max()].iloc[-1]
 
 
 def report(points: pd.DataFrame) -> pd.DataFrame:

@@ -64,15 +64,10 @@ def _rung(at: pd.DataFrame, rung: str, scene: Scene) -> list[dict[str, Any]]:
     """A row of figures for a rung, "twin", or for one with options, "part-of-key:share=0.5"; one each if asked for."""
     keyed = _keyed(at, rung)
     if scene.each:
-        chosen = [_top(group) for _, group in keyed.groupby("options", sort=False)]
+        chosen = [ladder.most(group) for _, group in keyed.groupby("options", sort=False)]
     else:
-        chosen = [] if keyed.empty else [_top(keyed)]
+        chosen = [] if keyed.empty else [ladder.most(keyed)]
     return [_row(point, labelled=scene.each or ":" in rung, alone=_alone(scene)) for point in chosen]
-
-
-def _top(points: pd.DataFrame) -> pd.Series:
-    """The point at which most is wrong; of equals the last, which has the most queries."""
-    return points[points["error"] == points["error"].max()].iloc[-1]
 
 
 def _alone(scene: Scene) -> bool:
@@ -135,7 +130,7 @@ def _truth(
     points = _keyed(at, question.attacker)
     if points.empty:
         raise ValueError(f"nothing was measured of {question.attacker} in {scene.ladder}")
-    point = _top(points)
+    point = ladder.most(points)
     if question.truth == "helps":
         low, high = float(point["advantage_low"]), float(point["advantage_high"])
         return question.options or HELPS, 0 if low > 0 else 2 if high < 0 else 1
