@@ -66,7 +66,8 @@ def test_a_point_is_the_strongest_of_its_lines_on_each_side_and_its_advantage_th
         for side, name, control in ((of_point, "error", False), (of_control, "control_error", True)):
             there = lines[side & ((lines["evaluated_on"] == ladder.CONTROL) == control)]
             whole = there[there["keys"] == there["keys"].max()]
-            assert whole["error"].max() == pytest.approx(point[name], abs=1e-9), (point, name)
+            if not control or whole["keys"].max() == point["keys"]:  # else of the controls of these keys alone
+                assert whole["error"].max() == pytest.approx(point[name], abs=1e-9), (point, name)
         counted = [(point[f"{side}keys"], point[f"{side}samples"]) for side in ("", "advantage_")]
         if counted[0] == counted[1]:
             assert point["control_error"] - point["error"] == pytest.approx(point["advantage"], abs=1e-9)

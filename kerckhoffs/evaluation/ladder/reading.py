@@ -111,9 +111,10 @@ def points(rows: pd.DataFrame, groups: Sequence[Group], controls: Group, epsilon
     Returns:
         POINTS: level: "" for a rung, which is an attacker with options and a budget of queries, 0 where none is set;
         else of LEVELS. The attack that does most to the group, in the mean over its keys, and its error; the one of the
-        same rung or level that does most to the controls, and its error; the advantage is their difference, paired by
-        sample and key: of so many of both. Errors are in [0, 1], advantages in [-1, 1], with the ends of their 95 %
-        intervals; NaN without controls. Where there are no groups the points are the controls'.
+        same rung or level that does most to the controls, and its error on those that are the keys' pairs; the
+        advantage is their difference, paired by sample and key: of so many of both. Errors are in [0, 1], advantages in
+        [-1, 1], with the ends of their 95 % intervals; NaN without controls. Where there are no groups the points are
+        the controls'.
     """
     tried = _tried(rows, groups, controls)
     found = []
@@ -238,11 +239,11 @@ def _point(
     beside: dict[int, _Tried] = {}
     if group != controls:
         beside = _strongest(at, controls.ids, {_against_control(each) for each in those}, epsilon)
-    of_control: tuple[Any, ...] = ("", "", "", np.nan, np.nan, np.nan)
-    if beside:
-        other = next(iter(beside.values()))
-        of_control = *other.rung, other.attack, *_error(list(beside.values()), epsilon)[2:]
     pairs = [(each, beside[number]) for number, each in keyed.items() if number in beside]
+    of_control: tuple[Any, ...] = ("", "", "", np.nan, np.nan, np.nan)
+    if pairs:
+        other = pairs[0][1]
+        of_control = *other.rung, other.attack, *_error([each for _, each in pairs], epsilon)[2:]
     return epsilon, level, *said, *_error(list(keyed.values()), epsilon), *of_control, *_gained(pairs, epsilon)
 
 
