@@ -4,6 +4,7 @@ import pandas as pd
 
 from benchmarks import table3 as merging
 from kerckhoffs.evaluation.table3 import ROWS
+from tests import ROOT
 
 
 def rows(**values):
@@ -26,3 +27,12 @@ def test_the_manifest_names_the_run_of_every_row_once_and_forgets_runs_that_have
     again = merging.manifest(first, {"command": "again"}, {"mnist-fgsm", "fashion-mnist-fgsm"})
     assert [each["manifest"]["command"] for each in again["runs"]] == ["all", "again"]
     assert sorted(name for each in again["runs"] for name in each["rows"]) == sorted(ROWS)
+
+
+def test_what_is_said_of_autoattack_was_measured():
+    [case] = pd.read_csv(ROOT / "results" / "peers" / "autoattack.csv").to_dict("records")
+    said = " ".join((ROOT / "results" / "peers" / "README.md").read_text(encoding="utf-8").split())
+    assert f"ours leaves {case['errors']} of {case['images']} images wrong" in said
+    assert f"torchattacks' as it comes {case['torchattacks_errors']}, all of which ours has too" in said
+    assert f"With 100 steps it leaves {case['torchattacks_100_errors']}, again all of ours" in said
+    assert case["torchattacks_alone"] == case["torchattacks_100_alone"] == 0
