@@ -5,13 +5,14 @@ import textwrap
 from html import escape
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from kerckhoffs.attackers import ATTACKERS
 from kerckhoffs.attacks import ATTACKS
-from kerckhoffs.evaluation.ladder import CONTROL, KNOWN
+from kerckhoffs.evaluation.ladder import CONTROL, KNOWN, most
 from kerckhoffs.plots.charts import ENDS
 from kerckhoffs.plots.runs import DASHES, PERCENT, SYMBOLS, colour, ends, layout
 
@@ -47,12 +48,15 @@ def read(options: str) -> dict[str, str]:
 
 def figure(points: pd.DataFrame, epsilon: float) -> go.Figure:
     """Error at each rung, a mark a group of classifiers and one for the control, from knowing nothing at the top to the
-    key; beside it the key advantage of those that have a control beside them. With 95 % intervals.
+    key; beside it the key advantage of those that have a control beside them. With 95 % intervals. What an attacker
+    has more or less of has curves of its own, and is here at its most, a leaked share at the half.
 
     Args:
         points: as evaluation.ladder.points gives them.
     """
-    shown = points[(points["epsilon"] == epsilon) & (points["level"] == "")]
+    at = points[(points["epsilon"] == epsilon) & (points["level"] == "")]
+    parts = [_one(part) for _, part in at.groupby(["attacker", "evaluated_on"], sort=False)]
+    shown = pd.concat(parts).loc[lambda each: each.index.sort_values()] if parts else at
     words = [rung_words(*each) for each in zip(shown["attacker"], shown["options"], shown["queries"], strict=True)]
     names = {rung: "<br>".join(map(escape, textwrap.wrap(rung, WRAP))) for rung in words}
     shown = shown.assign(rung=[names[each] for each in words])
@@ -86,6 +90,17 @@ def figure(points: pd.DataFrame, epsilon: float) -> go.Figure:
     drawn.update_yaxes(fixedrange=True, automargin=True, **order)
     layout(drawn, 150 + 46 * len(names))
     return drawn
+
+
+def _one(points: pd.DataFrame) -> pd.DataFrame:
+    """Of an attacker's points the one that stands for all; each of the networks of who has the data."""
+    attacker = points["attacker"].iloc[0]
+    if attacker == "data":
+        return points
+    if attacker == "part-of-key":
+        shares = np.array([float(read(each)["share"]) for each in points["options"]])
+        return points.iloc[[int(abs(shares - 0.5).argmin())]]
+    return most(points).to_frame().T.astype(points.dtypes)
 
 
 def along(points: pd.DataFrame, epsilon: float, what: str) -> pd.DataFrame:

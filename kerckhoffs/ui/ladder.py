@@ -114,10 +114,11 @@ def show(found: pd.DataFrame, key: str) -> None:
     )
     st.caption(
         "From knowing nothing (top) to having the key (bottom), rung by rung: the same samples, the same largest "
-        "change of a pixel, and the strongest of the attacks that were tried on that rung. **Key advantage**: attacked "
-        "error of the control, which has no key, minus that of the keyed classifier, each under the attack that does "
-        "most to it, in points; right of 0 the key helped. Against who has the weights or more, the control, which has "
-        "nothing to hide, is attacked as known. 95 % intervals, over samples and, where there are several, over keys."
+        "change of a pixel, and the strongest of the attacks that were tried on that rung; the table has all of them. "
+        "**Key advantage**: attacked error of the control, which has no key, minus that of the keyed classifier, each "
+        "under the attack that does most to it, in points; right of 0 the key helped. Against who has the weights or "
+        "more, the control, which has nothing to hide, is attacked as known. 95 % intervals, over samples and, where "
+        "there are several, over keys."
     )
     _shown(rungs, f"{key}_table", "The ladder as a table: attacked error, the control's and key advantage of each rung")
     curves = [what for what in drawn.CURVES if not drawn.along(found, epsilon, what).empty]

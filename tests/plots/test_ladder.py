@@ -59,6 +59,19 @@ def test_each_rung_shows_its_error_the_controls_and_the_advantage_with_intervals
     assert len(drawn.layout.yaxis.categoryarray) == 2
 
 
+def test_what_an_attacker_has_more_of_is_one_mark():
+    points = table(
+        *(point("data", 0.1, options=f"network={each}") for each in ("linear", "mlp", "cnn")),
+        *(point("scores", error, queries=many) for many, error in ((100, 0.2), (300, 0.9), (1000, 0.9))),
+        point("own-key", 0.5),
+        point("own-key", 0.6, options="samples=100", keys=0),
+        *(point("part-of-key", each, options=f"share={each}:draws=1") for each in (0.0, 0.4, 0.7, 1.0)),
+    )
+    [trace] = [each for each in ladder.figure(points, 0.1).data if each.xaxis == "x"]
+    assert list(trace.x) == [0.1, 0.1, 0.1, 0.9, 0.5, 0.4]
+    assert trace.y[3].replace("<br>", " ") == "Black box: scores, 1000 queries"
+
+
 def test_a_foreign_name_is_no_html():
     drawn = ladder.figure(table(point("twin", 0.2, group="<a href=x>")), 0.1)
     assert drawn.data[0].name == "&lt;a href=x&gt;"

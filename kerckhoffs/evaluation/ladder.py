@@ -1,4 +1,8 @@
-"""Lines and points of the ladder as files and as tables for people."""
+"""The ladder: the attacked error at every rung of an attacker's knowledge, and what of it is the key's merit.
+
+What to evaluate is planned in rungs.py, and what the rows say of it is read in points.py; here lines and points become
+files and tables for people. This module hands all their names on.
+"""
 
 import json
 from collections.abc import Sequence
@@ -8,8 +12,72 @@ import numpy as np
 import pandas as pd
 
 from kerckhoffs.data import DATASETS
-from kerckhoffs.evaluation.ladder.reading import LINES, POINTS
+from kerckhoffs.evaluation.points import (
+    CONTROL,
+    LEVELS,
+    LINES,
+    NEEDED,
+    POINTS,
+    Group,
+    budgets,
+    groups,
+    lines,
+    lines_of,
+    points,
+    points_of,
+    sides,
+)
+from kerckhoffs.evaluation.rungs import (
+    CARRIED,
+    EPSILONS,
+    GRADIENTS,
+    KEYS,
+    KNOWN,
+    QUERIES,
+    SHARES,
+    Rung,
+    asking,
+    plan,
+    rungs,
+    to_make,
+)
 from kerckhoffs.evaluation.summaries import named, percent
+
+__all__ = [
+    "ATTACKS",
+    "CARRIED",
+    "CONTROL",
+    "EPSILONS",
+    "GRADIENTS",
+    "KEYS",
+    "KNOWN",
+    "LEVELS",
+    "LINES",
+    "NEEDED",
+    "POINTS",
+    "QUERIES",
+    "SHARES",
+    "Group",
+    "Rung",
+    "asking",
+    "budgets",
+    "groups",
+    "lines",
+    "lines_of",
+    "measured",
+    "most",
+    "plan",
+    "points",
+    "points_of",
+    "read_lines",
+    "read_points",
+    "report",
+    "rungs",
+    "share",
+    "sides",
+    "to_make",
+    "top",
+]
 
 ATTACKS = ".attacks.csv"
 HIDDEN = ("epsilon", "perturb_all")  # options of an attack that a table need not repeat

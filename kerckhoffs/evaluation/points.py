@@ -22,7 +22,7 @@ from kerckhoffs.attackers import ATTACKERS
 from kerckhoffs.attacks import ATTACKS
 from kerckhoffs.evaluation import advantage
 from kerckhoffs.evaluation.experiments import Experiment
-from kerckhoffs.evaluation.ladder.plan import EPSILONS, KNOWN
+from kerckhoffs.evaluation.rungs import EPSILONS, KNOWN
 from kerckhoffs.zoo import NETWORKS, ModelCard
 
 CONTROL = "control without a key"
