@@ -88,9 +88,9 @@ def main() -> None:
         asked.out.with_name(f"{asked.out.name}{ending}") for ending in (".parquet", ".rows.csv.gz", ladder.ATTACKS)
     )
     rows = with_before([whole(run.rows(ladder.NEEDED), run) for run in opened], packed_rows)
-    groups, controls = sides(rows, asked.out.name)
+    (groups, controls), budgets = sides(rows, asked.out.name), epsilons(rows)
     for file, read in ((asked.out.with_name(f"{asked.out.name}.csv"), ladder.points), (attacks, ladder.lines)):
-        file.write_bytes(tables.csv(read(rows, groups, controls, epsilons(rows))))
+        file.write_bytes(tables.csv(read(rows, groups, controls, budgets)))
     small(rows).to_parquet(packed_rows, index=False, compression="zstd")
     first = [groups[0].ids[0], *controls.ids[:1]]
     shown = [run.rows(tuple(COLUMNS)) for run in opened]
