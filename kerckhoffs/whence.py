@@ -1,6 +1,10 @@
 """Whence somebody comes, as limits count it."""
 
 from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
 
 
 def counted(host: str | None) -> str:
@@ -17,3 +21,8 @@ def counted(host: str | None) -> str:
     if found.is_loopback:
         return ""
     return str(found if found.version == 4 else ip_network((found, 64), strict=False))
+
+
+def of(request: "Request") -> str:
+    """Whence a request comes, counted."""
+    return counted(request.client.host if request.client else None)

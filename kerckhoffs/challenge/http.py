@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
 from torch import Tensor
 
+from kerckhoffs import whence
 from kerckhoffs.challenge import arrays, openapi, requests, service
 from kerckhoffs.challenge.openapi import Call
 from kerckhoffs.challenge.refusals import Refused
@@ -95,7 +96,7 @@ async def join(request: Request) -> Response:
     name, invitation = given.get("name"), given.get("invitation", "")
     if not isinstance(name, str) or not isinstance(invitation, str):
         raise Refused('the object must have a text "name", and where there is an invitation a text "invitation"')
-    token = await requests.work(challenge.join, name, invitation, requests.address(request))
+    token = await requests.work(challenge.join, name, invitation, whence.of(request))
     return JSONResponse({"token": token}, 201)
 
 

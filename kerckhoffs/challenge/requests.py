@@ -91,11 +91,6 @@ def _error(sentence: str, status: int, headers: Mapping[str, str] | None = None)
     return JSONResponse({"error": sentence}, status, headers)
 
 
-def address(request: Request) -> str:
-    """Whence a request comes, as limits count it."""
-    return whence.counted(request.client.host if request.client else None)
-
-
 async def body(request: Request, most: int, seconds: float) -> bytes:
     """The body, of at most so many bytes, be they announced or not.
 
@@ -107,7 +102,7 @@ async def body(request: Request, most: int, seconds: float) -> bytes:
         raise Refused(f"the body may have {most} bytes, but has {said[:20]}", 413)
     parts, size = [], 0
     try:
-        with gate.inside(("address", address(request) or request.client), AN_ADDRESS):
+        with gate.inside(("address", whence.of(request) or request.client), AN_ADDRESS):
             async with asyncio.timeout(seconds):
                 async for part in request.stream():
                     size += len(part)

@@ -38,18 +38,13 @@ class Bucket:
         return left >= 1
 
 
-def address(request: Request) -> str:
-    """Where a request comes from; all of this machine from one place."""
-    return whence.counted(request.client.host if request.client else None)
-
-
 def within(bucket: Bucket, request: Request) -> None:
     """Refuse what is too much.
 
     Raises:
         HTTPException: 429.
     """
-    if not bucket.take(address(request)):
+    if not bucket.take(whence.of(request)):
         raise HTTPException(429, "too much at once; wait a moment", {"Retry-After": "2"})
 
 
